@@ -1,0 +1,151 @@
+//! What an engine is told at its birth.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::identity::PeerId;
+use crate::interface::Selection;
+use crate::record::Record;
+use crate::wire::beacon::Profile;
+
+/// What an [`Engine`](crate::Engine) is and does. [`Config::node`] and [`Config::observer`] are the two usual ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The node's public key, or `None` for an observer: it asks and listens, and announces nothing.
+    pub identity: Option<PeerId>,
+    /// Name of the network: nodes of different networks do not see each other. At most 255 bytes.
+    pub network: String,
+    /// What the node says of itself.
+    pub profile: Profile,
+    /// TCP port for sessions, 0 when there is none.
+    pub tcp_port: u16,
+    /// Which interfaces to use.
+    pub interfaces: Selection,
+    /// Whether to send and hear IPv4 broadcast.
+    pub ipv4: bool,
+    /// Whether to send and hear IPv6 multicast.
+    pub ipv6: bool,
+    /// Time between announces while the network is small, plus up to a sixth of it at random.
+    pub interval: Duration,
+    /// The tables' bounds.
+    pub limits: Limits,
+    /// The records that were stored last time, in any order.
+    pub records: Vec<Record>,
+}
+
+/// Bounds of the engine's tables. What happens at a bound is said at each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Peers in all. Over it the offline one that was seen longest ago goes, never one that is pinned or online.
+    pub peers: usize,
+    /// Peers per source address. Over it newcomers from there are not remembered.
+    pub peers_per_source: usize,
+    /// Nodes that were heard and have not proved themselves. Over it the oldest is dropped.
+    pub candidates: usize,
+    /// DNS-SD records in the cache.
+    pub mdns_records: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { peers: 4096, peers_per_source: 256, candidates: 4096, mdns_records: 16_384 }
+    }
+}
+
+impl Config {
+    /// A node that announces `profile` under its key.
+    #[must_use]
+    pub fn node(identity: PeerId, profile: Profile) -> Self {
+        Self {
+            identity: Some(identity),
+            network: String::new(),
+            profile,
+            tcp_port: 0,
+            interfaces: Selection::Automatic,
+            ipv4: true,
+            ipv6: true,
+            interval: Duration::from_secs(60),
+            limits: Limits::default(),
+            records: Vec::new(),
+        }
+    }
+
+    /// An observer: it finds nodes and services and has no identity of its own.
+    #[must_use]
+    pub fn observer() -> Self {
+        Self { identity: None, ..Self::node(PeerId::from_bytes([0; 32]), Profile::default()) }
+    }
+}
+
+/// A configuration that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// The network's name is over 255 bytes.
+    NetworkTooLong(usize),
+    /// The announce interval is not between one second and one hour.
+    Interval(Duration),
+    /// A field of the profile breaks its bound.
+    Profile(ProfileError),
+}
+
+/// A profile that cannot be announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProfileError {
+    /// The field.
+    pub field: &'static str,
+    /// What it must be.
+    pub bound: &'static str,
+}
+
+impl fmt::Display for ProfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} must be {}", self.field, self.bound)
+    }
+}
+
+impl core::error::Error for ProfileError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NetworkTooLong(length) => write!(f, "the network name has {length} bytes; at most 255 are allowed"),
+            Self::Interval(interval) => {
+                write!(f, "the announce interval of {interval:?} must be between 1 s and 1 h")
+            }
+            Self::Profile(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// A command that makes no sense here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// A field of the profile breaks its bound.
+    Profile(ProfileError),
+    /// An observer announces nothing.
+    Observer,
+    /// 64 browses are active already.
+    TooManyBrowses,
+    /// No such browse is active.
+    NoSuchBrowse,
+    /// The engine is stopping.
+    Stopping,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Profile(error) => fmt::Display::fmt(error, f),
+            Self::Observer => f.write_str("an observer has no identity and announces nothing; start a node instead"),
+            Self::TooManyBrowses => f.write_str("64 browses are active, which is the most; stop one first"),
+            Self::NoSuchBrowse => f.write_str("no such browse is active"),
+            Self::Stopping => f.write_str("the node is stopping"),
+        }
+    }
+}
+
+impl core::error::Error for CommandError {}

@@ -1,0 +1,3 @@
+//! How nodes and services find each other. Everything here yields candidates; only a probe makes a peer.
+
+pub mod service;

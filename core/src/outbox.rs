@@ -1,0 +1,43 @@
+//! The one ordered queue of actions, and the names that jobs and commits get.
+
+use alloc::collections::VecDeque;
+
+use crate::io::{Action, Event, Transmit};
+use crate::job::{Job, JobId, Task};
+use crate::record::{CommitId, Record};
+
+/// Collects what the machines decide, in the order they decide it.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    actions: VecDeque<Action>,
+    next_job: u64,
+    next_commit: u64,
+}
+
+impl Outbox {
+    pub(crate) fn transmit(&mut self, transmit: Transmit) {
+        self.actions.push_back(Action::Transmit(transmit));
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.actions.push_back(Action::Event(event));
+    }
+
+    pub(crate) fn job(&mut self, task: Task) -> JobId {
+        let id = JobId(self.next_job);
+        self.next_job = self.next_job.saturating_add(1);
+        self.actions.push_back(Action::Job(Job { id, task }));
+        id
+    }
+
+    pub(crate) fn persist(&mut self, record: Record) -> CommitId {
+        let id = CommitId(self.next_commit);
+        self.next_commit = self.next_commit.saturating_add(1);
+        self.actions.push_back(Action::Persist(id, record));
+        id
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+}
