@@ -79,6 +79,20 @@ impl Config {
     }
 }
 
+impl Config {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.network.len() > MAX_NETWORK {
+            return Err(ConfigError::NetworkTooLong(self.network.len()));
+        }
+        if self.interval < Duration::from_secs(1) || self.interval > Duration::from_secs(3600) {
+            return Err(ConfigError::Interval(self.interval));
+        }
+        if self.identity.is_some() { self.profile.check().map_err(ConfigError::Profile) } else { Ok(()) }
+    }
+}
+
+const MAX_NETWORK: usize = 255;
+
 /// A configuration that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigError {

@@ -1,64 +1,339 @@
 //! The engine: composes the machines and routes between them; it decides nothing itself.
 
-use crate::config::{CommandError, Config, ConfigError};
-use crate::identity::PeerId;
-use crate::interface::Interface;
-use crate::io::{Action, Command, CommandId, Input};
-use crate::outbox::Outbox;
-use crate::registry::Peer;
-use crate::time::{Instant, UnixTime};
+use alloc::vec::Vec;
+use core::net::{SocketAddr, SocketAddrV6};
+use core::time::Duration;
 
-/// placeholder
+use crate::config::{CommandError, Config, ConfigError};
+use crate::discovery::announcer::Announcer;
+use crate::discovery::no_browse::Browser;
+use crate::discovery::intake::{Counters, Intake, Unsigned, Verified};
+use crate::discovery::introduction::{Introduction, Introductions};
+use crate::identity::{NetworkTag, PeerId};
+use crate::interface::{Interface, Selection};
+use crate::io::{Action, Channel, Command, CommandId, Datagram, Event, Input, Warning};
+use crate::job::{JobDone, JobOutput};
+use crate::outbox::Outbox;
+use crate::random::Seed;
+use crate::registry::{Announcement, Peer, Registry};
+use crate::time::{Instant, Now, UnixTime};
+
+/// A wall clock that is this far ahead of the monotonic one was not merely adjusted: the machine slept.
+const SLEEP: Duration = Duration::from_secs(30);
+
+/// One node: a state machine without sockets, clocks, threads or disks.
+///
+/// # In which order to call what
+///
+/// ```text
+/// let mut engine = Engine::new(config, seed, now, wall)?;
+/// drain(&mut engine);                                          // poll_action() until None
+/// engine.handle(Input::Interfaces(&interfaces), now); drain
+/// loop {
+///     wait for: a datagram, a finished job, a stored record, a changed interface, or engine.poll_timeout()
+///     engine.handle(input, now); drain                         // one input, then every action
+/// }
+/// engine.command(Command::Stop, now)?; drain                   // and go on until Event::Stopped
+/// ```
+///
+/// After each drain [`Engine::poll_timeout`] is later than `now`. `handle` cannot fail: what arrives from outside and
+/// makes no sense is counted in [`Engine::counters`]. `command` can, since a wrong command is a mistake of its caller.
 #[derive(Debug)]
 pub struct Engine {
+    now: Instant,
+    /// The wall clock's last reading, and when it was read.
+    wall: (UnixTime, Instant),
+    selection: Selection,
+    ipv4: bool,
+    ipv6: bool,
+    links: Option<Vec<Interface>>,
+    next_command: u64,
     out: Outbox,
-}
-
-/// Counts of what was dropped and why, since the engine's start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Datagrams given to the engine.
-    pub datagrams: u64,
+    intake: Intake,
+    announcer: Announcer,
+    introductions: Introductions,
+    registry: Registry,
+    browser: Browser,
 }
 
 impl Engine {
-    /// placeholder
-    pub fn new(_config: Config, _seed: [u8; 32], _now: Instant, _wall: UnixTime) -> Result<Self, ConfigError> {
-        Ok(Self { out: Outbox::default() })
+    /// An engine with all its state, from `seed` for everything that is random. The same arguments and inputs give the same
+    /// actions. `seed` is a secret: whoever knows it can predict nonces.
+    ///
+    /// # Errors
+    /// When a field of the configuration breaks its bound.
+    pub fn new(config: Config, seed: [u8; 32], now: Instant, wall: UnixTime) -> Result<Self, ConfigError> {
+        config.check()?;
+        let seed = Seed::new(&seed);
+        let mut out = Outbox::default();
+        let announcer = Announcer::new(&config, &seed, Now { at: now, wall }, &mut out);
+        Ok(Self {
+            now,
+            wall: (wall, now),
+            ipv4: config.ipv4,
+            ipv6: config.ipv6,
+            links: None,
+            next_command: 0,
+            intake: Intake::new(config.identity, *announcer.instance(), NetworkTag::of(&config.network), now),
+            introductions: Introductions::new(config.identity, config.limits.candidates, &seed, now),
+            registry: Registry::new(config.limits, config.identity.is_some(), config.records),
+            browser: Browser::new(&seed, &config.limits),
+            selection: config.interfaces,
+            announcer,
+            out,
+        })
     }
-    /// placeholder
-    pub fn handle(&mut self, _input: Input<'_>, _now: Instant) {}
-    /// placeholder
-    pub fn command(&mut self, _command: Command, _now: Instant) -> Result<CommandId, CommandError> {
-        Err(CommandError::Stopping)
+
+    /// Takes note of something that happened, at `now`, which is taken for the last `now` if it is earlier than that.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        let now = self.moment(now);
+        if self.announcer.is_stopped() {
+            return;
+        }
+        match input {
+            Input::Datagram(datagram) => self.datagram(&datagram, now),
+            Input::Timeout => {}
+            Input::Job(done) => self.job_done(done, now),
+            Input::Persisted(commit) => self.announcer.persisted(commit, now.at),
+            Input::Interfaces(interfaces) => self.interfaces_changed(interfaces, now),
+            Input::WallClock(wall) => self.wall_clock(wall, now),
+        }
+        self.advance(now);
     }
-    /// placeholder
+
+    /// Does something for the engine's owner. The id names the command where others refer to it.
+    ///
+    /// # Errors
+    /// When the command makes no sense in this state or breaks a bound; nothing has changed then.
+    pub fn command(&mut self, command: Command, now: Instant) -> Result<CommandId, CommandError> {
+        let now = self.moment(now);
+        if !self.announcer.is_running() {
+            return Err(CommandError::Stopping);
+        }
+        let id = CommandId(self.next_command);
+        match command {
+            Command::SetProfile(profile) => {
+                if !self.announcer.has_identity() {
+                    return Err(CommandError::Observer);
+                }
+                profile.check().map_err(CommandError::Profile)?;
+                self.announcer.set_profile(profile, now.at);
+            }
+            Command::Discover => self.announcer.discover(now.at),
+            Command::Browse(scope) => self.browser.browse(id, scope, now.at, &mut self.out)?,
+            Command::StopBrowsing(browse) => self.browser.stop(browse)?,
+            Command::Stop => self.announcer.leave(now, &mut self.out),
+        }
+        self.next_command = self.next_command.saturating_add(1);
+        self.advance(now);
+        Ok(id)
+    }
+
+    /// The next thing to do. Ask until there is none after every `handle` and `command`, and once after `new`.
     #[must_use]
     pub fn poll_action(&mut self) -> Option<Action> {
         self.out.pop()
     }
-    /// placeholder
+
+    /// When to call `handle` with [`Input::Timeout`], unless something else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        if self.announcer.is_stopped() {
+            return None;
+        }
+        let announcer = self.announcer.poll_timeout();
+        if !self.announcer.is_running() {
+            return announcer;
+        }
+        let others = [self.introductions.poll_timeout(), self.registry.poll_timeout(), self.browser.poll_timeout()];
+        others.into_iter().chain([announcer]).flatten().min()
     }
-    /// The peers, ordered by key.
+
+    /// The peers, ordered by key: all that proved themselves once, online or not.
     pub fn peers(&self) -> impl Iterator<Item = &Peer> {
-        core::iter::empty()
+        self.registry.peers()
     }
+
     /// The peer with this key.
     #[must_use]
-    pub fn peer(&self, _id: &PeerId) -> Option<&Peer> {
-        None
+    pub fn peer(&self, id: &PeerId) -> Option<&Peer> {
+        self.registry.peer(id)
     }
-    /// The interfaces in use, in index order.
+
+    /// The interfaces in use, in index order, with the addresses of the families in use.
     #[must_use]
     pub fn interfaces(&self) -> &[Interface] {
-        &[]
+        self.links.as_deref().unwrap_or_default()
     }
-    /// What was dropped and why.
+
+    /// What arrived and what was dropped, and why.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters::default()
+        self.intake.counters
+    }
+
+    /// Both clocks' readings; neither the monotonic one nor what the wall clock derives from it runs backwards here.
+    fn moment(&mut self, now: Instant) -> Now {
+        self.now = self.now.max(now);
+        let (wall, read) = self.wall;
+        Now { at: self.now, wall: wall + self.now.since(read) }
+    }
+
+    fn datagram(&mut self, datagram: &Datagram<'_>, now: Now) {
+        let counters = &mut self.intake.counters;
+        counters.datagrams = counters.datagrams.saturating_add(1);
+        let datagram = Datagram { source: plain(datagram.source, datagram.interface), ..*datagram };
+        match datagram.channel {
+            Channel::Mdns => self.browser.receive(&datagram, now.at, &mut self.out),
+            Channel::Beacon => self.beacon_datagram(&datagram, now),
+        }
+    }
+
+    fn beacon_datagram(&mut self, datagram: &Datagram<'_>, now: Now) {
+        let links = self.links.as_deref().unwrap_or_default();
+        let unsigned =
+            self.intake.receive(datagram, links, &self.registry, &mut self.introductions, now.at, &mut self.out);
+        let (source, interface) = (datagram.source, datagram.interface);
+        match unsigned {
+            Some(Unsigned::Probe(probe)) => {
+                if self.announcer.answer_probe(&probe, source, interface, now, &mut self.out)
+                    && let Some(sender) = probe.sender
+                {
+                    self.registry.asked_by(&sender, source);
+                    self.introductions.asked_by(source);
+                }
+            }
+            Some(Unsigned::AnonymousDiscover) => {
+                self.announcer.answer_later(source, interface, true, self.registry.crowd(), now.at);
+            }
+            None => {}
+        }
+    }
+
+    fn job_done(&mut self, done: JobDone, now: Now) {
+        let holds = match done.output {
+            JobOutput::Signed(_) | JobOutput::SigningFailed => {
+                self.announcer.signed(done.id, done.output, &mut self.out);
+                return;
+            }
+            JobOutput::Verified(holds) => holds,
+        };
+        match self.intake.verified(done.id, holds, now.at) {
+            Some(Verified::Announce(announcement)) => self.announced(announcement, now),
+            Some(Verified::Discover { source, interface }) => {
+                self.announcer.answer_later(source, interface, false, self.registry.crowd(), now.at);
+            }
+            Some(Verified::Goodbye { id, epoch, sequence }) => {
+                self.registry.goodbye(&id, epoch, sequence, now, &mut self.out);
+            }
+            Some(Verified::Answer { answer, arrived }) => {
+                if let Some(proof) = self.introductions.proved(&answer, arrived) {
+                    self.registry.proved(proof, &answer, now, &mut self.out);
+                }
+            }
+            Some(Verified::OwnIdentityElsewhere { source }) => {
+                self.out.event(Event::Warning(Warning::OwnIdentityElsewhere { source }));
+            }
+            None => {}
+        }
+    }
+
+    fn announced(&mut self, announcement: Announcement, now: Now) {
+        let (id, address, interface) = (announcement.id, announcement.source, announcement.interface);
+        let reaction = self.registry.heard(announcement, now, &mut self.out);
+        if reaction.prove || reaction.tell {
+            let delay = self.announcer.newcomer_delay(self.registry.crowd());
+            let introduction = Introduction {
+                id,
+                address,
+                interface,
+                prove: reaction.prove,
+                tell: reaction.tell && self.announcer.has_identity(),
+                known: false,
+            };
+            self.introductions.begin(introduction, delay, now.at);
+        }
+    }
+
+    fn interfaces_changed(&mut self, interfaces: &[Interface], now: Now) {
+        let links = self.usable(interfaces);
+        if self.links.as_ref() == Some(&links) {
+            return;
+        }
+        let before = self.links.replace(links.clone()).unwrap_or_default();
+        for old in &before {
+            if !links.iter().any(|link| link.index == old.index && link.name == old.name) {
+                self.out.event(Event::Withdrawn { interface: old.index, name: old.name.clone() });
+            }
+        }
+        for link in links.iter().filter(|link| !before.contains(link)) {
+            self.out.event(Event::Announcing {
+                interface: link.index,
+                name: link.name.clone(),
+                addresses: link.addresses.iter().map(|address| address.ip).collect(),
+            });
+        }
+        if links.is_empty() {
+            self.out.event(Event::Warning(Warning::NoInterface));
+        }
+        self.registry.set_links(&links, now, &mut self.out);
+        self.introductions.forget_interfaces(|index| links.iter().any(|link| link.index == index));
+        self.browser.set_links(&links, now.at, &mut self.out);
+        self.announcer.set_links(links, now.at);
+    }
+
+    /// The chosen interfaces with only the families that are wanted, and only what matters here of each.
+    fn usable(&self, interfaces: &[Interface]) -> Vec<Interface> {
+        let mut links: Vec<Interface> = self.selection.choose(interfaces).into_iter().cloned().collect();
+        for link in &mut links {
+            link.addresses
+                .retain(|address| if address.ip.is_ipv4() { self.ipv4 } else { self.ipv6 });
+            link.addresses.sort();
+        }
+        links.retain(|link| !link.addresses.is_empty());
+        links
+    }
+
+    fn wall_clock(&mut self, wall: UnixTime, now: Now) {
+        self.wall = (wall, now.at);
+        if wall > now.wall + SLEEP {
+            self.registry.woke(now.at);
+            self.announcer.burst(now.at);
+        }
+    }
+
+    /// Does everything that is due, so that the next deadline is in the future.
+    fn advance(&mut self, now: Now) {
+        while self.poll_timeout().is_some_and(|at| at <= now.at) {
+            if self.announcer.is_running() {
+                for call in self.registry.fire(now, &mut self.out) {
+                    self.introductions.begin(Introduction::from(call), Duration::ZERO, now.at);
+                }
+                let crowd = self.registry.crowd();
+                for (address, interface) in self.introductions.fire(now.at, &mut self.out) {
+                    self.announcer.announce_to(address, interface, crowd, now, &mut self.out);
+                }
+                self.browser.fire(now.at, &mut self.out);
+            }
+            self.announcer.fire(self.registry.crowd(), now, &mut self.out);
+        }
     }
 }
+
+/// The address in the one form in which it is compared: IPv4 not mapped into IPv6, the interface as scope only where the
+/// address needs one, no flow label.
+fn plain(address: SocketAddr, interface: u32) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::from((v4, v6.port())),
+            None => {
+                let scope = if v6.ip().is_unicast_link_local() { interface } else { 0 };
+                SocketAddrV6::new(*v6.ip(), v6.port(), 0, scope).into()
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

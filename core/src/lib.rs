@@ -3,6 +3,7 @@
 
 extern crate alloc;
 
+mod budget;
 mod config;
 pub mod discovery;
 mod engine;
@@ -20,7 +21,8 @@ pub mod wire;
 
 pub use config::{CommandError, Config, ConfigError, Limits, ProfileError};
 pub use discovery::service::{ParseServiceTypeError, Service, ServiceName, ServiceType, TxtPair};
-pub use engine::{Counters, Engine};
+pub use discovery::intake::Counters;
+pub use engine::Engine;
 pub use identity::{NetworkTag, ParsePeerIdError, PeerId};
 pub use interface::{Interface, InterfaceAddress, InterfaceKind, Selection};
 pub use io::{
@@ -31,3 +33,4 @@ pub use record::{CommitId, PeerRecord, Record, RecordError};
 pub use registry::{AddressState, Peer, PeerAddress, Source, Trust};
 pub use time::{Instant, UnixTime};
 pub use wire::beacon::{Profile, Status};
+pub use wire::{BEACON_PORT, MAX_FRAME};

@@ -3,6 +3,7 @@
 //! A stream is HKDF-SHA256 (RFC 5869) of the engine's seed with the label as info, so a new draw in one place never shifts
 //! another's, and the seed cannot be computed back from what a stream has shown.
 
+use core::fmt;
 use core::time::Duration;
 
 use hkdf::Hkdf;
@@ -31,6 +32,12 @@ pub(crate) struct Stream {
     block: u64,
     buffer: [u8; 32],
     used: usize,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("label", &self.label).finish_non_exhaustive()
+    }
 }
 
 impl Stream {

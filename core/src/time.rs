@@ -66,3 +66,10 @@ impl Add<Duration> for UnixTime {
         Self(self.0.saturating_add(millis))
     }
 }
+
+/// The moment at which an input is handled, on both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Now {
+    pub(crate) at: Instant,
+    pub(crate) wall: UnixTime,
+}

@@ -6,6 +6,11 @@ use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
+use crate::wire::mdns::{Name, NameBuf, NameError};
+
+/// The domain of the link (RFC 6762 §3).
+const LOCAL: &[u8] = b"local";
+
 /// A service type: `_ipp._tcp`. ASCII case does not matter in comparisons, so it is kept in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceType(String);
@@ -21,6 +26,22 @@ impl ServiceType {
     #[must_use]
     pub fn is_overlong(&self) -> bool {
         self.0.split('.').next().is_some_and(|label| label.len() > "_".len() + 15)
+    }
+}
+
+impl ServiceType {
+    /// The type that a name such as `_ipp._tcp.local` stands for; none when it is not of that form.
+    pub(crate) fn from_name(name: Name<'_>) -> Option<Self> {
+        let mut labels = name.labels();
+        let text = |label| core::str::from_utf8(label).ok();
+        let (service, protocol) = (text(labels.next()?)?, text(labels.next()?)?);
+        let is_local = labels.next()?.eq_ignore_ascii_case(LOCAL) && labels.next().is_none();
+        is_local.then(|| alloc::format!("{service}.{protocol}").parse().ok())?
+    }
+
+    /// The name under which its instances are listed: `_ipp._tcp.local`.
+    pub(crate) fn to_name(&self) -> Result<NameBuf, NameError> {
+        NameBuf::from_labels(self.0.split('.').map(str::as_bytes).chain([LOCAL]))
     }
 }
 

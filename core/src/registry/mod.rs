@@ -1,5 +1,431 @@
 //! Who is known. A peer is its key; names and addresses are things it has.
+//!
+//! A node that was heard is a candidate until it signed our nonce; then it is a peer, and stays one while it is offline.
+//! Only a proof puts a peer online: a frame that verifies may be a recording, an answer to a fresh nonce cannot be.
 
 mod peer;
+mod table;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::config::Limits;
+use crate::identity::PeerId;
+use crate::interface::Interface;
+use crate::io::{Event, OfflineReason, PeerChange, Warning};
+use crate::outbox::Outbox;
+use crate::record::{PeerRecord, Record};
+use crate::time::{Instant, Now};
+use crate::wire::beacon::{Body, Profile};
+use crate::wire::probe::Answer;
 
 pub use peer::{AddressState, Peer, PeerAddress, Source, Trust};
+use table::{Candidate, Entry, Liveness, Table};
+
+/// How long a node that was heard may take to prove itself.
+const CANDIDATE_LIFETIME: Duration = Duration::from_secs(30);
+/// How long a silent peer may take to answer before it is offline: a whole introduction and its last round trip.
+const LAST_CALL: Duration = Duration::from_secs(3);
+/// A warning about a full table is worth one line a minute.
+const FULL_WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// An announce whose signature holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Announcement {
+    pub(crate) id: PeerId,
+    pub(crate) epoch: u64,
+    pub(crate) sequence: u32,
+    pub(crate) instance: [u8; 8],
+    pub(crate) ttl: Duration,
+    pub(crate) answer_me: bool,
+    pub(crate) source: SocketAddr,
+    pub(crate) interface: u32,
+    pub(crate) body: Body,
+}
+
+/// What an announce calls for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reaction {
+    /// Ask it to prove that it is there.
+    pub(crate) prove: bool,
+    /// Tell it that we are here.
+    pub(crate) tell: bool,
+}
+
+/// A peer to be asked whether it is still there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) id: PeerId,
+    pub(crate) address: SocketAddr,
+    pub(crate) interface: u32,
+}
+
+/// How an id stands with us, for the budget that its frames are verified from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Unknown,
+    Seen,
+    Pinned,
+    Blocked,
+}
+
+/// All peers and candidates, and what there is to say when they change.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    table: Table,
+    /// Whether records are kept: an observer remembers nobody.
+    remember: bool,
+    full_warning: Option<Instant>,
+}
+
+impl Registry {
+    pub(crate) fn new(limits: Limits, remember: bool, records: Vec<Record>) -> Self {
+        let mut table = Table::new(limits);
+        for record in records {
+            match record {
+                Record::Peer(record) => table.restore(record),
+                Record::Epoch(_) | Record::Forgotten(_) => {}
+            }
+        }
+        Self { table, remember, full_warning: None }
+    }
+
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &Peer> {
+        self.table.entries().map(|entry| &entry.peer)
+    }
+
+    pub(crate) fn peer(&self, id: &PeerId) -> Option<&Peer> {
+        self.table.entry(id).map(|entry| &entry.peer)
+    }
+
+    /// How many nodes are there, as far as we know, ourselves not counted.
+    pub(crate) fn crowd(&self) -> usize {
+        self.table.online() + self.table.candidates()
+    }
+
+    pub(crate) fn standing(&self, id: &PeerId) -> Standing {
+        match self.table.entry(id).map(|entry| entry.peer.trust) {
+            None => Standing::Unknown,
+            Some(Trust::Seen) => Standing::Seen,
+            Some(Trust::Pinned | Trust::Verified) => Standing::Pinned,
+            Some(Trust::Blocked) => Standing::Blocked,
+        }
+    }
+
+    /// Whether a frame of this epoch and sequence number is newer than all that counted so far.
+    pub(crate) fn is_news(&self, id: &PeerId, epoch: u64, sequence: u32) -> bool {
+        let last = self
+            .table
+            .entry(id)
+            .map(|entry| (entry.epoch, entry.sequence))
+            .or_else(|| self.table.candidate(id).map(|candidate| candidate.last()));
+        last.is_none_or(|last| (epoch, sequence) > last)
+    }
+
+    /// An announce that verified.
+    pub(crate) fn heard(&mut self, announcement: Announcement, now: Now, out: &mut Outbox) -> Reaction {
+        if !self.is_news(&announcement.id, announcement.epoch, announcement.sequence) {
+            return Reaction::default();
+        }
+        if self.table.entry(&announcement.id).is_some() {
+            self.heard_peer(announcement, now, out)
+        } else {
+            self.heard_candidate(announcement, now, out)
+        }
+    }
+
+    fn heard_candidate(&mut self, announcement: Announcement, now: Now, out: &mut Outbox) -> Reaction {
+        let known = self.table.candidate(&announcement.id);
+        let fresh = known.is_none_or(|candidate| candidate.announcement.instance != announcement.instance);
+        let told = known.is_some_and(|candidate| candidate.knows_us) && !fresh;
+        if fresh {
+            out.event(Event::Heard {
+                id: announcement.id,
+                name: announcement.body.profile.name.clone(),
+                source: announcement.source,
+            });
+        }
+        let candidate = Candidate { announcement, heard: now.at, knows_us: told };
+        self.table.insert_candidate(candidate, now.at + CANDIDATE_LIFETIME);
+        Reaction { prove: true, tell: !told }
+    }
+
+    fn heard_peer(&mut self, announcement: Announcement, now: Now, out: &mut Outbox) -> Reaction {
+        let id = announcement.id;
+        let Some(entry) = self.table.entry_mut(&id) else { return Reaction::default() };
+        let restarted = entry.instance != Some(announcement.instance);
+        let online = entry.peer.online;
+        entry.epoch = announcement.epoch;
+        entry.sequence = announcement.sequence;
+        entry.ttl = announcement.ttl;
+        entry.peer.last_seen = now.wall;
+        entry.restart(announcement.instance, out);
+        let gone = entry.prune(&announcement.body);
+        let old_name = entry.describe(announcement.body.profile, out);
+        let confirmed = entry.heard_at(announcement.source, announcement.interface, out);
+        let tell = announcement.answer_me && !entry.knows_us;
+        if let Some(old_name) = &old_name {
+            self.table.rename(&id, old_name);
+        }
+        for address in gone {
+            self.table.vacate(&id, address);
+            if online {
+                out.event(Event::PeerChanged { id, change: PeerChange::AddressGone(address) });
+            }
+        }
+        if online {
+            self.table.keep_alive(&id, now.at);
+        }
+        if restarted || old_name.is_some() {
+            self.persist(&id, out);
+        }
+        Reaction { prove: !online || !confirmed, tell: tell || !online || restarted }
+    }
+
+    /// A goodbye that verified.
+    pub(crate) fn goodbye(&mut self, id: &PeerId, epoch: u64, sequence: u32, now: Now, out: &mut Outbox) {
+        if !self.is_news(id, epoch, sequence) {
+            return;
+        }
+        self.table.remove_candidate(id);
+        if let Some(entry) = self.table.entry_mut(id) {
+            entry.epoch = epoch;
+            entry.sequence = sequence;
+            entry.peer.last_seen = now.wall;
+            self.offline(id, OfflineReason::Goodbye, out);
+        }
+    }
+
+    /// Whoever sits at `source` has asked `sender`'s questions of us: if it is that peer, it knows of us.
+    ///
+    /// Unproven, so it only saves us from telling it again.
+    pub(crate) fn asked_by(&mut self, sender: &PeerId, source: SocketAddr) {
+        if let Some(entry) = self.table.entry_mut(sender) {
+            entry.knows_us |= entry.peer.addresses.iter().any(|known| known.address == source);
+        } else if let Some(candidate) = self.table.candidate_mut(sender) {
+            candidate.knows_us |= candidate.announcement.source == source;
+        }
+    }
+
+    /// An answer to our nonce that verified: the peer is there.
+    pub(crate) fn proved(&mut self, proof: Proof, answer: &Answer, now: Now, out: &mut Outbox) {
+        let id = answer.id;
+        if self.table.entry(&id).is_none() && !self.promote(&id, proof.address, now, out) {
+            return;
+        }
+        let Some(entry) = self.table.entry_mut(&id) else { return };
+        if answer.epoch < entry.epoch {
+            return;
+        }
+        if answer.epoch > entry.epoch {
+            entry.epoch = answer.epoch;
+            entry.sequence = answer.sequence;
+        }
+        entry.restart(answer.instance, out);
+        entry.peer.last_seen = now.wall;
+        let arrived = !entry.peer.online;
+        let news = entry.proved_at(proof);
+        if arrived {
+            out.event(Event::PeerOnline { id, address: proof.address, rtt: proof.rtt });
+        } else if news {
+            let change = PeerChange::Address { address: proof.address, state: AddressState::Confirmed };
+            out.event(Event::PeerChanged { id, change });
+        }
+        self.take_address(&id, proof.address, now, out);
+        self.table.arrive(&id, now.at);
+        if arrived {
+            self.warn_of_same_name(&id, out);
+            self.persist(&id, out);
+        }
+    }
+
+    /// Makes a peer of the candidate, if there is one and there is room.
+    fn promote(&mut self, id: &PeerId, address: SocketAddr, now: Now, out: &mut Outbox) -> bool {
+        let Some(candidate) = self.table.remove_candidate(id) else { return false };
+        match self.table.make_room(address.ip()) {
+            Ok(None) => {}
+            Ok(Some(evicted)) => {
+                if self.remember {
+                    out.persist(Record::Forgotten(evicted));
+                }
+            }
+            Err(()) => {
+                if self.full_warning.is_none_or(|last| now.at.since(last) >= FULL_WARNING_INTERVAL) {
+                    self.full_warning = Some(now.at);
+                    out.event(Event::Warning(Warning::TooManyPeers { id: *id }));
+                }
+                return false;
+            }
+        }
+        self.table.insert(Entry::new(candidate, now.wall), address.ip());
+        true
+    }
+
+    /// An address is where it proved to be; whoever had it before has it no more, and hands nothing on.
+    fn take_address(&mut self, id: &PeerId, address: SocketAddr, now: Now, out: &mut Outbox) {
+        let Some(known) = self.table.occupy(id, address) else { return };
+        out.event(Event::Warning(Warning::SameAddress { id: *id, known, address }));
+        let Some(entry) = self.table.entry_mut(&known) else { return };
+        entry.peer.addresses.retain(|have| have.address != address);
+        if entry.peer.online {
+            out.event(Event::PeerChanged { id: known, change: PeerChange::AddressGone(address) });
+            self.table.expire_at(&known, now.at);
+        }
+    }
+
+    fn warn_of_same_name(&self, id: &PeerId, out: &mut Outbox) {
+        let Some(name) = self.peer(id).map(|peer| peer.profile.name.clone()) else { return };
+        if let Some(known) = self.table.another_named(id, &name) {
+            out.event(Event::Warning(Warning::SameName { id: *id, known, name }));
+        }
+    }
+
+    /// The interfaces in use changed: addresses behind one that is gone are gone.
+    pub(crate) fn set_links(&mut self, links: &[Interface], now: Now, out: &mut Outbox) {
+        for id in self.table.online_ids() {
+            let Some(entry) = self.table.entry_mut(&id) else { continue };
+            let reachable = |address: &PeerAddress| links.iter().any(|link| link.index == address.interface);
+            let (kept, gone): (Vec<_>, Vec<_>) = entry.peer.addresses.drain(..).partition(reachable);
+            let alone = kept.is_empty() && !gone.is_empty();
+            entry.peer.addresses = kept;
+            for address in gone {
+                self.table.vacate(&id, address.address);
+                out.event(Event::PeerChanged { id, change: PeerChange::AddressGone(address.address) });
+            }
+            if alone {
+                self.table.expire_at(&id, now.at);
+            }
+        }
+    }
+
+    /// After a sleep nobody's absence means anything yet: every peer is asked before it is called offline.
+    pub(crate) fn woke(&mut self, now: Instant) {
+        for id in self.table.online_ids() {
+            self.table.expire_at(&id, now);
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.table.next_deadline()
+    }
+
+    /// Handles every deadline that has come: silent peers get a last call, then are offline; candidates are dropped.
+    pub(crate) fn fire(&mut self, now: Now, out: &mut Outbox) -> Vec<Call> {
+        let mut calls = Vec::new();
+        while let Some(id) = self.table.pop_due(now.at) {
+            self.table.remove_candidate(&id);
+            let Some(entry) = self.table.entry_mut(&id).filter(|entry| entry.peer.online) else { continue };
+            match entry.liveness {
+                Liveness::Heard => {
+                    entry.liveness = Liveness::LastCall;
+                    calls.extend(entry.peer.addresses.iter().map(|known| Call {
+                        id,
+                        address: known.address,
+                        interface: known.interface,
+                    }));
+                    self.table.expire_at(&id, now.at + LAST_CALL);
+                }
+                Liveness::LastCall => self.offline(&id, OfflineReason::Silent, out),
+            }
+        }
+        calls
+    }
+
+    fn offline(&mut self, id: &PeerId, reason: OfflineReason, out: &mut Outbox) {
+        if self.table.depart(id) {
+            out.event(Event::PeerOffline { id: *id, reason });
+            self.persist(id, out);
+        }
+    }
+
+    fn persist(&self, id: &PeerId, out: &mut Outbox) {
+        let Some(entry) = self.table.entry(id).filter(|_| self.remember) else { return };
+        out.persist(Record::Peer(PeerRecord {
+            id: entry.peer.id,
+            name: entry.peer.profile.name.clone(),
+            alias: entry.peer.alias.clone(),
+            trust: entry.peer.trust,
+            first_seen: entry.peer.first_seen,
+            last_seen: entry.peer.last_seen,
+            epoch: entry.epoch,
+            sequence: entry.sequence,
+        }));
+    }
+}
+
+/// Where and how fast a probe was answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proof {
+    pub(crate) address: SocketAddr,
+    pub(crate) interface: u32,
+    pub(crate) rtt: Duration,
+}
+
+impl Entry {
+    /// Takes note of the instance that runs now. A new one has no address proven and does not know us.
+    fn restart(&mut self, instance: [u8; 8], out: &mut Outbox) {
+        let before = self.instance.replace(instance);
+        if before == Some(instance) {
+            return;
+        }
+        self.knows_us = false;
+        for known in &mut self.peer.addresses {
+            known.state = AddressState::Heard;
+        }
+        if self.peer.online && before.is_some() {
+            out.event(Event::PeerChanged { id: self.peer.id, change: PeerChange::Restarted });
+        }
+    }
+
+    /// Drops the addresses that the peer says it does not have any more.
+    fn prune(&mut self, body: &Body) -> Vec<SocketAddr> {
+        if !body.lists_all_addresses() {
+            return Vec::new();
+        }
+        let listed = |known: &PeerAddress| body.addresses.contains(&known.address.ip());
+        let (kept, gone): (Vec<_>, Vec<_>) = self.peer.addresses.drain(..).partition(listed);
+        self.peer.addresses = kept;
+        gone.into_iter().map(|known| known.address).collect()
+    }
+
+    /// Takes over what the peer says of itself; its name before, if it changed.
+    fn describe(&mut self, profile: Profile, out: &mut Outbox) -> Option<String> {
+        if self.peer.profile == profile {
+            return None;
+        }
+        let before = core::mem::replace(&mut self.peer.profile, profile);
+        let renamed = before.name != self.peer.profile.name;
+        if self.peer.online {
+            let change =
+                if renamed { PeerChange::Renamed { from: before.name.clone() } } else { PeerChange::Profile };
+            out.event(Event::PeerChanged { id: self.peer.id, change });
+        }
+        renamed.then_some(before.name)
+    }
+
+    /// Takes note of an address it was heard from; whether it has proved itself there.
+    fn heard_at(&mut self, address: SocketAddr, interface: u32, out: &mut Outbox) -> bool {
+        if let Some(known) = self.peer.addresses.iter().find(|known| known.address == address) {
+            return known.state == AddressState::Confirmed;
+        }
+        self.peer.add_address(address, interface, AddressState::Heard, None);
+        if self.peer.online {
+            let change = PeerChange::Address { address, state: AddressState::Heard };
+            out.event(Event::PeerChanged { id: self.peer.id, change });
+        }
+        false
+    }
+
+    /// Takes note of a proof; whether it is the first at this address.
+    fn proved_at(&mut self, proof: Proof) -> bool {
+        let news = !self
+            .peer
+            .addresses
+            .iter()
+            .any(|known| known.address == proof.address && known.state == AddressState::Confirmed);
+        self.peer.add_address(proof.address, proof.interface, AddressState::Confirmed, Some(proof.rtt));
+        news
+    }
+}

@@ -1,6 +1,215 @@
-//! placeholder
+//! Announce, goodbye and discover frames: a fixed binary header, a canonical CBOR body, an Ed25519 signature.
+//!
+//! Reading has two layers. [`Beacon::parse`] checks every length once and borrows; [`Body::decode`] gives the meaning,
+//! and is called only for bytes whose signature holds.
+//!
+//! ```text
+//!  0  4 "LNP1"   4 1 kind   5 1 flags   6 2 body length   8 8 network tag   16 32 id   48 8 epoch   56 4 sequence
+//! 60  8 unix ms  68 8 instance   76 2 ttl in s   78 2 TCP port   80 .. body   .. 64 signature
+//! ```
+
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use minicbor::{Decoder, Encoder};
+
+use super::cbor::{NotCanonical, decode_strict};
+use super::reader::Reader;
+use super::{FrameError, MAGIC, MAX_FRAME, PROBE_LENGTH, SIGNATURE_LENGTH};
+use crate::config::ProfileError;
+use crate::identity::{NetworkTag, PeerId};
+use crate::time::UnixTime;
+
+const HEADER_LENGTH: usize = 80;
+/// An anonymous question is never smaller than the answer to it.
+pub(crate) const ANONYMOUS_LENGTH: usize = 512;
+const DOMAIN: &[u8] = b"lanp1 beacon\0";
+/// Body key of the zeros that bring an announce to the length of a probe.
+const PADDING_KEY: u32 = 15;
+
+const MAX_NAME: usize = 63;
+const MAX_ADDRESSES: usize = 8;
+const MAX_CAPABILITIES: usize = 16;
+const MAX_CAPABILITY: usize = 64;
+const MAX_SUMMARY: usize = 120;
+const MAX_SERVICES: usize = 8;
+const MAX_SERVICE: usize = 80;
+const MAX_URL: usize = 200;
+const MAX_SOFTWARE: usize = 64;
+
+/// Which beacon frame it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// "I am here."
+    Announce,
+    /// "Who is there?"
+    Discover,
+    /// "I am leaving."
+    Goodbye,
+}
+
+impl Kind {
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Announce),
+            2 => Some(Self::Discover),
+            3 => Some(Self::Goodbye),
+            _ => None,
+        }
+    }
+
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Announce => 1,
+            Self::Discover => 2,
+            Self::Goodbye => 3,
+        }
+    }
+}
+
+/// What a beacon frame says in its fixed part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Which frame.
+    pub kind: Kind,
+    /// The sender asks to be answered with an announce.
+    pub answer_me: bool,
+    /// Which network.
+    pub network: NetworkTag,
+    /// Whose frame; `None` in an anonymous discover, which has no signature either.
+    pub id: Option<PeerId>,
+    /// Grows with every start of the sender.
+    pub epoch: u64,
+    /// Grows with every frame within an epoch.
+    pub sequence: u32,
+    /// The sender's wall clock.
+    pub sent: UnixTime,
+    /// Random per start of the sender.
+    pub instance: [u8; 8],
+    /// Seconds after which the sender counts as gone if it is not heard again.
+    pub ttl: u16,
+    /// TCP port for sessions, 0 when there is none.
+    pub tcp_port: u16,
+}
+
+impl Header {
+    const ANSWER_ME: u8 = 1;
+    const ANONYMOUS: u8 = 2;
+}
+
+/// A beacon frame whose lengths hold. Its signature is yet to be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beacon<'a> {
+    /// The fixed part.
+    pub header: Header,
+    body: &'a [u8],
+    signed: &'a [u8],
+    signature: Option<&'a [u8; SIGNATURE_LENGTH]>,
+}
+
+impl<'a> Beacon<'a> {
+    /// Reads a frame of kind announce, discover or goodbye.
+    ///
+    /// # Errors
+    /// When it is not exactly such a frame: see [`FrameError`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
+        if bytes.len() > MAX_FRAME {
+            return Err(FrameError::Length);
+        }
+        let mut reader = Reader::new(bytes);
+        if reader.array() != Some(MAGIC) {
+            return Err(FrameError::Magic);
+        }
+        Self::fields(bytes, reader)
+    }
+
+    fn fields(bytes: &'a [u8], mut reader: Reader<'a>) -> Result<Self, FrameError> {
+        const SHORT: FrameError = FrameError::Length;
+        let kind = Kind::from_byte(reader.u8().ok_or(SHORT)?).ok_or(FrameError::Kind)?;
+        let flags = reader.u8().ok_or(SHORT)?;
+        let body_length = usize::from(reader.u16().ok_or(SHORT)?);
+        let network = NetworkTag::from_bytes(*reader.array().ok_or(SHORT)?);
+        let id = *reader.array().ok_or(SHORT)?;
+        let header = Header {
+            kind,
+            answer_me: flags & Header::ANSWER_ME != 0,
+            network,
+            id: (flags & Header::ANONYMOUS == 0).then_some(PeerId::from_bytes(id)),
+            epoch: reader.u64().ok_or(SHORT)?,
+            sequence: reader.u32().ok_or(SHORT)?,
+            sent: UnixTime::from_millis(reader.u64().ok_or(SHORT)?),
+            instance: *reader.array().ok_or(SHORT)?,
+            ttl: reader.u16().ok_or(SHORT)?,
+            tcp_port: reader.u16().ok_or(SHORT)?,
+        };
+        if flags & !(Header::ANSWER_ME | Header::ANONYMOUS) != 0 {
+            return Err(FrameError::Flags);
+        }
+        let body = reader.take(body_length).ok_or(SHORT)?;
+        if header.id.is_none() {
+            let padded = bytes.len() == ANONYMOUS_LENGTH && reader.rest().iter().all(|byte| *byte == 0);
+            return if kind != Kind::Discover || id != [0; 32] {
+                Err(FrameError::Flags)
+            } else if !padded {
+                Err(FrameError::Length)
+            } else {
+                Ok(Self { header, body, signed: bytes, signature: None })
+            };
+        }
+        let signature = reader.array().filter(|_| bytes.len() == HEADER_LENGTH + body_length + SIGNATURE_LENGTH);
+        let (signed, _) = bytes.split_at_checked(HEADER_LENGTH + body_length).ok_or(SHORT)?;
+        Ok(Self { header, body, signed, signature: Some(signature.ok_or(SHORT)?) })
+    }
+
+    /// The message its signature is over, and the signature; `None` for an anonymous discover.
+    #[must_use]
+    pub fn signed(&self) -> Option<(Vec<u8>, [u8; SIGNATURE_LENGTH])> {
+        Some((signing_message(self.signed), *self.signature?))
+    }
+
+    /// The CBOR body, unread.
+    #[must_use]
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+}
+
+/// The frame without its signature. Its length is bounded by the profile's own bounds.
+pub(crate) fn encode_unsigned(header: &Header, body: &[u8]) -> Vec<u8> {
+    let mut flags = 0;
+    if header.answer_me {
+        flags |= Header::ANSWER_ME;
+    }
+    if header.id.is_none() {
+        flags |= Header::ANONYMOUS;
+    }
+    let mut out = Vec::with_capacity(HEADER_LENGTH + body.len() + SIGNATURE_LENGTH);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&[header.kind.byte(), flags]);
+    out.extend_from_slice(&u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes());
+    out.extend_from_slice(header.network.as_bytes());
+    out.extend_from_slice(&header.id.map_or([0; 32], |id| *id.as_bytes()));
+    out.extend_from_slice(&header.epoch.to_be_bytes());
+    out.extend_from_slice(&header.sequence.to_be_bytes());
+    out.extend_from_slice(&header.sent.as_millis().to_be_bytes());
+    out.extend_from_slice(&header.instance);
+    out.extend_from_slice(&header.ttl.to_be_bytes());
+    out.extend_from_slice(&header.tcp_port.to_be_bytes());
+    out.extend_from_slice(body);
+    if header.id.is_none() {
+        out.resize(ANONYMOUS_LENGTH, 0);
+    }
+    out
+}
+
+/// What a beacon's signature is over: a label, so that it can be mistaken for no other signature, and the frame.
+pub(crate) fn signing_message(unsigned: &[u8]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(DOMAIN.len() + unsigned.len());
+    message.extend_from_slice(DOMAIN);
+    message.extend_from_slice(unsigned);
+    message
+}
 
 /// What a node tells about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,9 +224,9 @@ pub struct Profile {
     pub summary: String,
     /// DNS-SD types and ports of the services it fronts: at most 8.
     pub services: Vec<(String, u16)>,
-    /// URL of its A2A agent card.
+    /// URL of its A2A agent card: at most 200 bytes.
     pub agent_card: Option<String>,
-    /// Program and version: `landfall/0.1.0`.
+    /// Program and version: `landfall/0.1.0`. At most 64 bytes.
     pub software: String,
 }
 
@@ -31,4 +240,253 @@ pub enum Status {
     Working,
     /// Not to be disturbed.
     DoNotDisturb,
+}
+
+impl Status {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Idle => 0,
+            Self::Working => 1,
+            Self::DoNotDisturb => 2,
+        }
+    }
+
+    const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Idle),
+            1 => Some(Self::Working),
+            2 => Some(Self::DoNotDisturb),
+            _ => None,
+        }
+    }
+}
+
+impl Profile {
+    /// Whether every field keeps its bound and a frame can carry them all.
+    ///
+    /// # Errors
+    /// Names the first field that does not.
+    pub fn check(&self) -> Result<(), ProfileError> {
+        let refuse = |field, bound| Err(ProfileError { field, bound });
+        if !text_fits(&self.name, MAX_NAME) || self.name.is_empty() {
+            return refuse("the name", "1 to 63 bytes of UTF-8 without control characters");
+        }
+        if self.capabilities.len() > MAX_CAPABILITIES
+            || !self.capabilities.iter().all(|capability| text_fits(capability, MAX_CAPABILITY))
+        {
+            return refuse("capabilities", "at most 16, each at most 64 bytes without control characters");
+        }
+        if !text_fits(&self.summary, MAX_SUMMARY) {
+            return refuse("the summary", "at most 120 bytes without control characters");
+        }
+        if self.services.len() > MAX_SERVICES || !self.services.iter().all(|(kind, _)| text_fits(kind, MAX_SERVICE)) {
+            return refuse("services", "at most 8, each type at most 80 bytes without control characters");
+        }
+        if !self.agent_card.as_ref().is_none_or(|url| text_fits(url, MAX_URL)) {
+            return refuse("the agent card's URL", "at most 200 bytes without control characters");
+        }
+        if !text_fits(&self.software, MAX_SOFTWARE) {
+            return refuse("the software's name", "at most 64 bytes without control characters");
+        }
+        let widest = [IpAddr::from([0_u8; 16]); MAX_ADDRESSES];
+        if HEADER_LENGTH + encode_body(self, &widest).len() + SIGNATURE_LENGTH > MAX_FRAME {
+            return refuse("the whole profile", "at most about 900 bytes, so that an announce fits one datagram");
+        }
+        Ok(())
+    }
+
+    /// The profile without what makes it long: what an anonymous question is answered with.
+    pub(crate) fn brief(&self) -> Self {
+        Self { name: self.name.clone(), status: self.status, software: self.software.clone(), ..Self::default() }
+    }
+}
+
+fn text_fits(text: &str, max: usize) -> bool {
+    text.len() <= max && !text.chars().any(char::is_control)
+}
+
+/// What an announce's body says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Body {
+    /// What the sender says of itself. Names and texts are bounded and free of control characters, nothing more.
+    pub profile: Profile,
+    /// The addresses it says it has: never trusted to add one, only to tell which are gone. At most 8.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Body {
+    /// Reads a body. Unknown keys are skipped.
+    ///
+    /// # Errors
+    /// [`FrameError::Body`] when it is not canonical CBOR, or a field has the wrong type or breaks its bound.
+    pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
+        decode_strict(bytes, MAX_FRAME, Self::read).map_err(|_| FrameError::Body)
+    }
+
+    /// The addresses it claims are all it has, so that one that is missing is gone.
+    pub(crate) fn lists_all_addresses(&self) -> bool {
+        !self.addresses.is_empty() && self.addresses.len() < MAX_ADDRESSES
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, NotCanonical> {
+        let mut body = Self::default();
+        let profile = &mut body.profile;
+        for _ in 0..decoder.map()?.ok_or(NotCanonical)? {
+            // A key that is no small integer is one we do not know.
+            let Ok(key) = decoder.probe().u32() else {
+                decoder.skip()?;
+                decoder.skip()?;
+                continue;
+            };
+            decoder.skip()?;
+            match key {
+                1 => profile.name = text(decoder, MAX_NAME)?,
+                2 => body.addresses = list(decoder, MAX_ADDRESSES, address)?,
+                3 => profile.capabilities = list(decoder, MAX_CAPABILITIES, |item| text(item, MAX_CAPABILITY))?,
+                4 => profile.status = Status::from_code(decoder.u8()?).ok_or(NotCanonical)?,
+                5 => profile.summary = text(decoder, MAX_SUMMARY)?,
+                7 => profile.services = list(decoder, MAX_SERVICES, service)?,
+                8 => profile.agent_card = Some(text(decoder, MAX_URL)?),
+                9 => profile.software = text(decoder, MAX_SOFTWARE)?,
+                _ => decoder.skip()?,
+            }
+        }
+        Ok(body)
+    }
+}
+
+fn text(decoder: &mut Decoder<'_>, max: usize) -> Result<String, NotCanonical> {
+    let text = decoder.str()?;
+    if text_fits(text, max) { Ok(String::from(text)) } else { Err(NotCanonical) }
+}
+
+fn list<T>(
+    decoder: &mut Decoder<'_>,
+    max: usize,
+    read: impl Fn(&mut Decoder<'_>) -> Result<T, NotCanonical>,
+) -> Result<Vec<T>, NotCanonical> {
+    let length = decoder.array()?.and_then(|length| usize::try_from(length).ok()).ok_or(NotCanonical)?;
+    if length > max {
+        return Err(NotCanonical);
+    }
+    (0..length).map(|_| read(decoder)).collect()
+}
+
+fn address(decoder: &mut Decoder<'_>) -> Result<IpAddr, NotCanonical> {
+    let bytes = decoder.bytes()?;
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Ok(IpAddr::from(v4));
+    }
+    <[u8; 16]>::try_from(bytes).map(IpAddr::from).map_err(|_| NotCanonical)
+}
+
+fn service(decoder: &mut Decoder<'_>) -> Result<(String, u16), NotCanonical> {
+    if decoder.array()? != Some(2) {
+        return Err(NotCanonical);
+    }
+    Ok((text(decoder, MAX_SERVICE)?, decoder.u16()?))
+}
+
+/// The body of an announce: fields that say nothing are left out, and the frame is brought to a probe's length.
+pub(crate) fn encode_announce(profile: &Profile, addresses: &[IpAddr]) -> Vec<u8> {
+    let mut body = encode_body(profile, addresses);
+    let frame = HEADER_LENGTH + body.len() + SIGNATURE_LENGTH;
+    // A probe is never larger than what provoked it, so what provokes one must not be smaller.
+    if let Some(missing) = PROBE_LENGTH.checked_sub(frame).filter(|missing| *missing > 0) {
+        add_padding(&mut body, missing);
+    }
+    body
+}
+
+/// The body of a goodbye or an anonymous discover: an empty map.
+pub(crate) fn empty_body() -> Vec<u8> {
+    alloc::vec![0xa0]
+}
+
+/// The body of a signed discover: nothing but the padding that keeps a question from being much smaller than its answers.
+pub(crate) fn discover_body() -> Vec<u8> {
+    let mut body = empty_body();
+    add_padding(&mut body, ANONYMOUS_LENGTH - HEADER_LENGTH - SIGNATURE_LENGTH - 1);
+    body
+}
+
+fn encode_body(profile: &Profile, addresses: &[IpAddr]) -> Vec<u8> {
+    let mut out = Vec::new();
+    // Writing to a Vec cannot fail.
+    let _ = write_body(&mut Encoder::new(&mut out), profile, addresses);
+    out
+}
+
+type EncodeResult = Result<(), minicbor::encode::Error<core::convert::Infallible>>;
+
+fn write_body(encoder: &mut Encoder<&mut Vec<u8>>, profile: &Profile, addresses: &[IpAddr]) -> EncodeResult {
+    let addresses = addresses.get(..MAX_ADDRESSES).unwrap_or(addresses);
+    let present = [
+        !profile.name.is_empty(),
+        !addresses.is_empty(),
+        !profile.capabilities.is_empty(),
+        profile.status != Status::Idle,
+        !profile.summary.is_empty(),
+        !profile.services.is_empty(),
+        profile.agent_card.is_some(),
+        !profile.software.is_empty(),
+    ];
+    encoder.map(present.iter().map(|present| u64::from(*present)).sum())?;
+    if !profile.name.is_empty() {
+        encoder.u8(1)?.str(&profile.name)?;
+    }
+    if !addresses.is_empty() {
+        encoder.u8(2)?.array(length(addresses))?;
+        for address in addresses {
+            match address {
+                IpAddr::V4(v4) => encoder.bytes(&v4.octets())?,
+                IpAddr::V6(v6) => encoder.bytes(&v6.octets())?,
+            };
+        }
+    }
+    if !profile.capabilities.is_empty() {
+        encoder.u8(3)?.array(length(&profile.capabilities))?;
+        for capability in &profile.capabilities {
+            encoder.str(capability)?;
+        }
+    }
+    if profile.status != Status::Idle {
+        encoder.u8(4)?.u8(profile.status.code())?;
+    }
+    if !profile.summary.is_empty() {
+        encoder.u8(5)?.str(&profile.summary)?;
+    }
+    if !profile.services.is_empty() {
+        encoder.u8(7)?.array(length(&profile.services))?;
+        for (kind, port) in &profile.services {
+            encoder.array(2)?.str(kind)?.u16(*port)?;
+        }
+    }
+    if let Some(url) = &profile.agent_card {
+        encoder.u8(8)?.str(url)?;
+    }
+    if !profile.software.is_empty() {
+        encoder.u8(9)?.str(&profile.software)?;
+    }
+    Ok(())
+}
+
+fn length<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
+}
+
+/// Adds one more entry of exactly `missing` bytes, or of the least an entry takes.
+fn add_padding(body: &mut Vec<u8>, missing: usize) {
+    // Key, head and zeros; the head is one byte up to 23 zeros, two up to 255, three from there. A length that none gives
+    // exactly (26 and 259 bytes) is overshot by one.
+    let zeros = match missing {
+        0..=25 => missing.saturating_sub(2),
+        26..=258 => missing.saturating_sub(3).max(24),
+        _ => missing.saturating_sub(4).max(256),
+    };
+    let Some(count) = body.first_mut() else { return };
+    // The map has at most eight entries, so its count is in its first byte.
+    *count = count.saturating_add(1);
+    let mut encoder = Encoder::new(&mut *body);
+    let _ = encoder.u32(PADDING_KEY).and_then(|encoder| encoder.bytes(&alloc::vec![0; zeros]));
 }

@@ -1,0 +1,168 @@
+//! What keeps one source, or all of them together, from costing us more than we chose to spend.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use crate::time::Instant;
+
+const ONE: u64 = 1_000_000;
+
+/// A token bucket in millionths of a token, so that refilling is exact in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TokenBucket {
+    per_second: u32,
+    burst: u32,
+    level: u64,
+    updated: Instant,
+}
+
+impl TokenBucket {
+    /// A full bucket that refills at `per_second` up to `burst`.
+    pub(crate) fn new(per_second: u32, burst: u32, now: Instant) -> Self {
+        Self { per_second, burst, level: u64::from(burst) * ONE, updated: now }
+    }
+
+    /// Takes one token, if there is one.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        let Some(rest) = self.level.checked_sub(ONE) else { return false };
+        self.level = rest;
+        true
+    }
+
+    /// When the next token is there: `now` if one is.
+    pub(crate) fn ready_at(&mut self, now: Instant) -> Instant {
+        self.refill(now);
+        let missing = ONE.saturating_sub(self.level);
+        now + Duration::from_micros(missing.div_ceil(u64::from(self.per_second.max(1))))
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let micros = u64::try_from(now.since(self.updated).as_micros()).unwrap_or(u64::MAX);
+        let gained = micros.saturating_mul(self.per_second.into());
+        self.level = self.level.saturating_add(gained).min(u64::from(self.burst) * ONE);
+        self.updated = self.updated.max(now);
+    }
+}
+
+/// Token buckets per source, the least recently used one dropped when there are too many.
+#[derive(Debug)]
+pub(crate) struct SourceBudgets {
+    buckets: BTreeMap<SourceKey, (TokenBucket, Instant)>,
+    by_use: BTreeSet<(Instant, SourceKey)>,
+}
+
+/// A host may run several nodes, each with a port of its own; the host as a whole has its own, larger budget, so that
+/// changing ports gains nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum SourceKey {
+    Node(IpAddr, u16),
+    Host(IpAddr),
+}
+
+impl SourceBudgets {
+    const SOURCES: usize = 8192;
+    const NODE_PER_SECOND: u32 = 5;
+    const NODE_BURST: u32 = 20;
+    const HOST_FACTOR: u32 = 16;
+
+    pub(crate) const fn new() -> Self {
+        Self { buckets: BTreeMap::new(), by_use: BTreeSet::new() }
+    }
+
+    /// Whether this source may cost us one more frame.
+    pub(crate) fn take(&mut self, source: SocketAddr, now: Instant) -> bool {
+        // On one link all IPv6 sources share a /64 or fe80::/64, so the whole address is the source.
+        let node = SourceKey::Node(source.ip(), source.port());
+        self.take_one(node, Self::NODE_PER_SECOND, Self::NODE_BURST, now)
+            && self.take_one(
+                SourceKey::Host(source.ip()),
+                Self::NODE_PER_SECOND * Self::HOST_FACTOR,
+                Self::NODE_BURST * Self::HOST_FACTOR,
+                now,
+            )
+    }
+
+    fn take_one(&mut self, key: SourceKey, per_second: u32, burst: u32, now: Instant) -> bool {
+        if !self.buckets.contains_key(&key)
+            && self.buckets.len() >= Self::SOURCES
+            && let Some((_, oldest)) = self.by_use.pop_first()
+        {
+            self.buckets.remove(&oldest);
+        }
+        let (bucket, used) =
+            self.buckets.entry(key).or_insert_with(|| (TokenBucket::new(per_second, burst, now), now));
+        self.by_use.remove(&(*used, key));
+        *used = now;
+        self.by_use.insert((now, key));
+        bucket.take(now)
+    }
+}
+
+/// The last so many things seen.
+#[derive(Debug)]
+pub(crate) struct Recent<T> {
+    order: VecDeque<T>,
+    members: BTreeSet<T>,
+    capacity: usize,
+}
+
+impl<T: Ord + Copy> Recent<T> {
+    pub(crate) const fn new(capacity: usize) -> Self {
+        Self { order: VecDeque::new(), members: BTreeSet::new(), capacity }
+    }
+
+    /// Remembers `item`; false when it was remembered already.
+    pub(crate) fn insert(&mut self, item: T) -> bool {
+        if !self.members.insert(item) {
+            return false;
+        }
+        self.order.push_back(item);
+        if self.order.len() > self.capacity
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.members.remove(&oldest);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1000)
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_at_once_and_then_its_rate() {
+        let mut bucket = TokenBucket::new(5, 20, at(0));
+        assert_eq!((0..100).filter(|_| bucket.take(at(0))).count(), 20);
+        assert_eq!(bucket.ready_at(at(0)), at(200));
+        assert!(!bucket.take(at(199)));
+        assert!(bucket.take(at(200)));
+        assert_eq!((0..100).filter(|_| bucket.take(at(3_600_000))).count(), 20);
+    }
+
+    #[test]
+    fn changing_ports_gains_a_host_no_more_than_its_own_budget() {
+        let mut budgets = SourceBudgets::new();
+        let passed = (1..=60_000_u16)
+            .filter(|port| budgets.take(SocketAddr::from(([10, 0, 0, 9], *port)), at(0)))
+            .count();
+        assert_eq!(passed, 320);
+        assert!(budgets.buckets.len() <= SourceBudgets::SOURCES);
+        assert!(budgets.take(SocketAddr::from(([10, 0, 0, 8], 1)), at(0)), "another host is not affected");
+    }
+
+    #[test]
+    fn recent_forgets_the_oldest_first() {
+        let mut recent = Recent::new(2);
+        assert!(recent.insert(1) && recent.insert(2) && !recent.insert(1));
+        assert!(recent.insert(3));
+        assert!(recent.insert(1), "1 was the oldest and is forgotten");
+        assert!(!recent.insert(3));
+    }
+}

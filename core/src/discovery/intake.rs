@@ -1,0 +1,290 @@
+//! What happens to a datagram before anything believes it: the checks in the order of their price, and the budgets that keep
+//! the dear ones rare.
+//!
+//! Lengths, magic and kind → on link → network → source's budget → exact duplicate → stale epoch or sequence → verify
+//! budget → signature → only then the CBOR body.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::introduction::Introductions;
+use crate::budget::{Recent, SourceBudgets, TokenBucket};
+use crate::identity::{NetworkTag, PeerId};
+use crate::interface::Interface;
+use crate::io::Datagram;
+use crate::job::{JobId, Task};
+use crate::outbox::Outbox;
+use crate::registry::{Announcement, Registry, Standing};
+use crate::time::Instant;
+use crate::wire::Frame;
+use crate::wire::beacon::{Beacon, Body, Kind};
+use crate::wire::probe::{Answer, Probe};
+
+/// Signatures of beacon frames verified per second: in all 2000, three quarters kept for pinned peers.
+const PINNED_PER_SECOND: u32 = 1500;
+const SEEN_PER_SECOND: u32 = 250;
+const UNKNOWN_PER_SECOND: u32 = 250;
+/// What an idle budget allows at once: two seconds' worth, for the answers that greet a newcomer.
+const BURST_SECONDS: u32 = 2;
+const DUPLICATES: usize = 4096;
+/// Frames whose verification is under way.
+const MAX_PENDING: usize = 1024;
+/// A frame of ours that is older than our start may still be on its way; later ones of another instance are a clone's.
+const CLONE_GRACE: Duration = Duration::from_secs(5);
+/// A time to live outside these bounds is taken for the nearest one.
+const TTL: core::ops::RangeInclusive<u16> = 5..=3600;
+
+/// Counts of what arrived and of what was dropped, by reason, since the engine's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams given to the engine, mDNS included.
+    pub datagrams: u64,
+    /// Not a Landfall frame, or one that breaks its form.
+    pub malformed: u64,
+    /// From an interface not in use, or a source that is not on its link.
+    pub off_link: u64,
+    /// Of another network.
+    pub other_network: u64,
+    /// Our own, come back.
+    pub own: u64,
+    /// From a source that sent more than its share.
+    pub over_budget: u64,
+    /// Seen before, byte for byte.
+    pub duplicate: u64,
+    /// Of an epoch and sequence number that do not count any more.
+    pub stale: u64,
+    /// From a blocked peer.
+    pub blocked: u64,
+    /// Not verified, because the budget for signatures was used up.
+    pub unverified: u64,
+    /// An answer to no probe of ours.
+    pub unasked: u64,
+    /// Signatures that were verified, whatever came of it.
+    pub verifications: u64,
+    /// With a signature that does not hold.
+    pub forged: u64,
+    /// Signed, but with a body that breaks its form.
+    pub bad_body: u64,
+    /// Frames that counted.
+    pub accepted: u64,
+}
+
+/// What a datagram turned out to be, when that needs no signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsigned {
+    Probe(Probe),
+    AnonymousDiscover,
+}
+
+/// What a frame turned out to be, now that its signature holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Verified {
+    Announce(Announcement),
+    Discover { source: SocketAddr, interface: u32 },
+    Goodbye { id: PeerId, epoch: u64, sequence: u32 },
+    Answer { answer: Answer, arrived: Instant },
+    /// Our own key, and not us.
+    OwnIdentityElsewhere { source: SocketAddr },
+}
+
+/// The checks and their budgets.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    own_id: Option<PeerId>,
+    own_instance: [u8; 8],
+    network: NetworkTag,
+    started: Instant,
+    sources: SourceBudgets,
+    recent: Recent<[u8; 16]>,
+    unknown: TokenBucket,
+    seen: TokenBucket,
+    pinned: TokenBucket,
+    pending: BTreeMap<JobId, Pending>,
+    pub(crate) counters: Counters,
+}
+
+#[derive(Debug)]
+enum Pending {
+    Beacon { frame: Vec<u8>, source: SocketAddr, interface: u32 },
+    Answer { answer: Answer, arrived: Instant },
+}
+
+impl Intake {
+    pub(crate) fn new(own_id: Option<PeerId>, own_instance: [u8; 8], network: NetworkTag, now: Instant) -> Self {
+        let bucket = |per_second: u32| TokenBucket::new(per_second, per_second.saturating_mul(BURST_SECONDS), now);
+        Self {
+            own_id,
+            own_instance,
+            network,
+            started: now,
+            sources: SourceBudgets::new(),
+            recent: Recent::new(DUPLICATES),
+            unknown: bucket(UNKNOWN_PER_SECOND),
+            seen: bucket(SEEN_PER_SECOND),
+            pinned: bucket(PINNED_PER_SECOND),
+            pending: BTreeMap::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Checks a datagram; what needs a signature becomes a job and comes back through [`Intake::verified`].
+    pub(crate) fn receive(
+        &mut self,
+        datagram: &Datagram<'_>,
+        links: &[Interface],
+        registry: &Registry,
+        introductions: &mut Introductions,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Option<Unsigned> {
+        let frame = match Frame::parse(datagram.payload) {
+            Ok(frame) => frame,
+            Err(_) => return self.drop_as(|counters| &mut counters.malformed),
+        };
+        let source = datagram.source;
+        let link = links.iter().find(|link| link.index == datagram.interface);
+        if source.port() == 0 || !link.is_some_and(|link| link.is_on_link(source.ip())) {
+            return self.drop_as(|counters| &mut counters.off_link);
+        }
+        match frame {
+            Frame::Beacon(beacon) => self.beacon(&beacon, datagram, registry, now, out),
+            Frame::Probe(probe) => {
+                if probe.sender.is_some() && probe.sender == self.own_id {
+                    return self.drop_as(|counters| &mut counters.own);
+                }
+                if !self.sources.take(source, now) {
+                    return self.drop_as(|counters| &mut counters.over_budget);
+                }
+                Some(Unsigned::Probe(probe))
+            }
+            Frame::Answer(answer) => self.answer(answer, datagram, links, introductions, now, out),
+        }
+    }
+
+    fn beacon(
+        &mut self,
+        beacon: &Beacon<'_>,
+        datagram: &Datagram<'_>,
+        registry: &Registry,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Option<Unsigned> {
+        let header = &beacon.header;
+        if header.network != self.network {
+            return self.drop_as(|counters| &mut counters.other_network);
+        }
+        let ours = header.id.is_some() && header.id == self.own_id;
+        // An observer has no key, so its questions are known by their instance.
+        if header.instance == self.own_instance && (ours || header.id.is_none()) {
+            return self.drop_as(|counters| &mut counters.own);
+        }
+        if !self.sources.take(datagram.source, now) {
+            return self.drop_as(|counters| &mut counters.over_budget);
+        }
+        let (Some(id), Some((message, signature))) = (header.id, beacon.signed()) else {
+            self.counters.accepted = self.counters.accepted.saturating_add(1);
+            return Some(Unsigned::AnonymousDiscover);
+        };
+        let mut digest = [0; 16];
+        digest.iter_mut().zip(Sha256::digest(datagram.payload)).for_each(|(slot, byte)| *slot = byte);
+        if !self.recent.insert(digest) {
+            return self.drop_as(|counters| &mut counters.duplicate);
+        }
+        let budget = match registry.standing(&id) {
+            Standing::Blocked => return self.drop_as(|counters| &mut counters.blocked),
+            Standing::Pinned => &mut self.pinned,
+            Standing::Seen => &mut self.seen,
+            Standing::Unknown => &mut self.unknown,
+        };
+        if !registry.is_news(&id, header.epoch, header.sequence) {
+            return self.drop_as(|counters| &mut counters.stale);
+        }
+        if self.pending.len() >= MAX_PENDING || !budget.take(now) {
+            return self.drop_as(|counters| &mut counters.unverified);
+        }
+        let job = out.job(Task::Verify { id, message, signature });
+        let frame = datagram.payload.to_vec();
+        let pending = Pending::Beacon { frame, source: datagram.source, interface: datagram.interface };
+        self.pending.insert(job, pending);
+        None
+    }
+
+    fn answer(
+        &mut self,
+        answer: Answer,
+        datagram: &Datagram<'_>,
+        links: &[Interface],
+        introductions: &mut Introductions,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Option<Unsigned> {
+        if answer.network != self.network {
+            return self.drop_as(|counters| &mut counters.other_network);
+        }
+        let own: Vec<IpAddr> = links.iter().flat_map(|link| link.addresses.iter().map(|address| address.ip)).collect();
+        if self.pending.len() >= MAX_PENDING
+            || !introductions.expects(&answer, datagram.source, datagram.interface, &own)
+        {
+            return self.drop_as(|counters| &mut counters.unasked);
+        }
+        let (answer, message, signature) = Answer::parse(datagram.payload).ok()?;
+        let job = out.job(Task::Verify { id: answer.id, message, signature });
+        self.pending.insert(job, Pending::Answer { answer, arrived: now });
+        None
+    }
+
+    /// A verification's result: what the frame says, if its signature holds and its body is in order.
+    pub(crate) fn verified(&mut self, job: JobId, holds: bool, now: Instant) -> Option<Verified> {
+        let pending = self.pending.remove(&job)?;
+        self.counters.verifications = self.counters.verifications.saturating_add(1);
+        if !holds {
+            return self.drop_as(|counters| &mut counters.forged);
+        }
+        let verified = match pending {
+            Pending::Answer { answer, arrived } => Some(Verified::Answer { answer, arrived }),
+            Pending::Beacon { frame, source, interface } => self.meaning(&frame, source, interface, now),
+        };
+        if verified.is_some() {
+            self.counters.accepted = self.counters.accepted.saturating_add(1);
+        }
+        verified
+    }
+
+    fn meaning(&mut self, frame: &[u8], source: SocketAddr, interface: u32, now: Instant) -> Option<Verified> {
+        let beacon = Beacon::parse(frame).ok()?;
+        let header = beacon.header;
+        let id = header.id?;
+        let Ok(body) = Body::decode(beacon.body()) else {
+            return self.drop_as(|counters| &mut counters.bad_body);
+        };
+        if Some(id) == self.own_id {
+            let late = now.since(self.started) < CLONE_GRACE || header.kind == Kind::Goodbye;
+            return (!late).then_some(Verified::OwnIdentityElsewhere { source });
+        }
+        Some(match header.kind {
+            Kind::Announce => Verified::Announce(Announcement {
+                id,
+                epoch: header.epoch,
+                sequence: header.sequence,
+                instance: header.instance,
+                ttl: Duration::from_secs(header.ttl.clamp(*TTL.start(), *TTL.end()).into()),
+                answer_me: header.answer_me,
+                source,
+                interface,
+                body,
+            }),
+            Kind::Discover => Verified::Discover { source, interface },
+            Kind::Goodbye => Verified::Goodbye { id, epoch: header.epoch, sequence: header.sequence },
+        })
+    }
+
+    fn drop_as<T>(&mut self, counter: impl FnOnce(&mut Counters) -> &mut u64) -> Option<T> {
+        let counter = counter(&mut self.counters);
+        *counter = counter.saturating_add(1);
+        None
+    }
+}
