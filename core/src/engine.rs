@@ -6,9 +6,10 @@ use core::time::Duration;
 
 use crate::config::{CommandError, Config, ConfigError};
 use crate::discovery::announcer::Announcer;
-use crate::discovery::no_browse::Browser;
+use crate::discovery::browse::Browser;
 use crate::discovery::intake::{Counters, Intake, Unsigned, Verified};
 use crate::discovery::introduction::{Introduction, Introductions};
+use crate::discovery::service::Service;
 use crate::identity::{NetworkTag, PeerId};
 use crate::interface::{Interface, Selection};
 use crate::io::{Action, Channel, Command, CommandId, Datagram, Event, Input, Warning};
@@ -160,6 +161,11 @@ impl Engine {
         self.registry.peer(id)
     }
 
+    /// The DNS-SD services that the active browses have found, ordered by interface and name.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.browser.services()
+    }
+
     /// The interfaces in use, in index order, with the addresses of the families in use.
     #[must_use]
     pub fn interfaces(&self) -> &[Interface] {
@@ -278,7 +284,7 @@ impl Engine {
         }
         self.registry.set_links(&links, now, &mut self.out);
         self.introductions.forget_interfaces(|index| links.iter().any(|link| link.index == index));
-        self.browser.set_links(&links, now.at, &mut self.out);
+        self.browser.set_links(&links, self.ipv4, self.ipv6, now.at, &mut self.out);
         self.announcer.set_links(links, now.at);
     }
 

@@ -15,6 +15,7 @@ mod outbox;
 mod random;
 mod record;
 pub mod registry;
+mod render;
 mod time;
 mod timers;
 pub mod wire;

@@ -1,8 +1,7 @@
 //! How nodes and services find each other. Everything here yields candidates; only a probe makes a peer.
 
 pub(crate) mod announcer;
+pub(crate) mod browse;
 pub(crate) mod intake;
 pub(crate) mod introduction;
-pub(crate) mod no_browse;
-pub(crate) mod browse;
 pub mod service;

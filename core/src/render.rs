@@ -1,0 +1,195 @@
+//! Actions and events as text: one line each, the same for the same action. A replay's golden file is made of these lines.
+//!
+//! A line names what a reviewer needs to follow a decision, and ends, where bytes are sent, with their number and the
+//! first four bytes of their SHA-256, so that no byte can change unseen. Text from the network is quoted and escaped.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use sha2::{Digest, Sha256};
+
+use crate::io::{Action, Channel, Event, OfflineReason, PeerChange, Transmit, Warning};
+use crate::job::Request;
+use crate::record::Record;
+use crate::registry::{AddressState, Trust};
+use crate::wire::Frame;
+use crate::wire::beacon::{Beacon, Body, Kind};
+use crate::{Service, ServiceName};
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transmit(transmit) => fmt::Display::fmt(transmit, f),
+            Self::Job(job) => match job.request() {
+                Request::Sign { message } => write!(f, "job {} sign {} bytes", job.id().0, message.len()),
+                Request::Verify { id, message, .. } => {
+                    write!(f, "job {} verify {} bytes of {}", job.id().0, message.len(), id.short())
+                }
+            },
+            Self::Persist(commit, record) => write!(f, "persist {} {record}", commit.0),
+            Self::Event(event) => write!(f, "event {event}"),
+        }
+    }
+}
+
+impl fmt::Display for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let channel = match self.channel {
+            Channel::Beacon => "beacon",
+            Channel::Mdns => "mdns",
+        };
+        write!(f, "transmit {channel} if{} to {}", self.interface, self.destination)?;
+        match Frame::parse(&self.payload) {
+            Ok(Frame::Beacon(beacon)) => write_beacon(f, &beacon)?,
+            Ok(Frame::Probe(_)) => f.write_str(" probe")?,
+            Ok(Frame::Answer(answer)) => write!(f, " answer of {} to {}", answer.id.short(), answer.observed.0)?,
+            Err(_) => {}
+        }
+        let digest = Sha256::digest(&self.payload);
+        let [a, b, c, d, ..] = digest.0;
+        write!(f, " ({} bytes, {a:02x}{b:02x}{c:02x}{d:02x})", self.payload.len())
+    }
+}
+
+fn write_beacon(f: &mut fmt::Formatter<'_>, beacon: &Beacon<'_>) -> fmt::Result {
+    let header = &beacon.header;
+    f.write_str(match header.kind {
+        Kind::Announce => " announce",
+        Kind::Discover => " discover",
+        Kind::Goodbye => " goodbye",
+    })?;
+    match header.id {
+        Some(id) => write!(f, " of {} seq {}", id.short(), header.sequence)?,
+        None => f.write_str(" of nobody")?,
+    }
+    if header.answer_me {
+        f.write_str(" asking")?;
+    }
+    if header.kind == Kind::Announce {
+        write!(f, " ttl {}", header.ttl)?;
+        if let Ok(body) = Body::decode(beacon.body()) {
+            write!(f, " name {:?}", body.profile.name)?;
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
+            Self::Peer(peer) => write!(
+                f,
+                "peer {} {:?} {} epoch {} seq {}",
+                peer.id.short(),
+                peer.name,
+                peer.trust,
+                peer.epoch,
+                peer.sequence
+            ),
+            Self::Forgotten(id) => write!(f, "forgotten {}", id.short()),
+        }
+    }
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Seen => "seen",
+            Self::Pinned => "pinned",
+            Self::Verified => "verified",
+            Self::Blocked => "blocked",
+        })
+    }
+}
+
+impl fmt::Display for AddressState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Confirmed => "confirmed",
+            Self::Heard => "heard",
+        })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Announcing { interface, name, addresses } => {
+                write!(f, "announcing on if{interface} {name:?} as")?;
+                write_addresses(f, addresses)
+            }
+            Self::Withdrawn { interface, name } => write!(f, "withdrawn from if{interface} {name:?}"),
+            Self::Heard { id, name, source } => write!(f, "heard {id} {name:?} from {source}"),
+            Self::PeerOnline { id, address, rtt } => {
+                write!(f, "peer online {id} at {address} rtt {} us", rtt.as_micros())
+            }
+            Self::PeerChanged { id, change } => write!(f, "peer changed {id} {change}"),
+            Self::PeerOffline { id, reason } => write!(f, "peer offline {id} {reason}"),
+            Self::Warning(warning) => write!(f, "warning {warning}"),
+            Self::ServiceFound(service) => write!(f, "service found {service}"),
+            Self::ServiceChanged(service) => write!(f, "service changed {service}"),
+            Self::ServiceLost(name) => write!(f, "service lost {name}"),
+            Self::ServiceTypeFound(kind) => write!(f, "service type found {kind}"),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+fn write_addresses(f: &mut fmt::Formatter<'_>, addresses: &[IpAddr]) -> fmt::Result {
+    addresses.iter().try_for_each(|address| write!(f, " {address}"))
+}
+
+impl fmt::Display for PeerChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Renamed { from } => write!(f, "renamed from {from:?}"),
+            Self::Restarted => f.write_str("restarted"),
+            Self::Address { address, state } => write!(f, "address {address} {state}"),
+            Self::AddressGone(address) => write!(f, "address {address} gone"),
+            Self::Profile => f.write_str("profile"),
+        }
+    }
+}
+
+impl fmt::Display for OfflineReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Goodbye => "goodbye",
+            Self::Silent => "silent",
+        })
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SameName { id, known, name } => write!(f, "same name {name:?} of {id} as of {known}"),
+            Self::SameAddress { id, known, address } => write!(f, "same address {address} of {id} as of {known}"),
+            Self::OwnIdentityElsewhere { source } => write!(f, "own identity at {source}"),
+            Self::NoInterface => f.write_str("no interface"),
+            Self::SigningFailed => f.write_str("signing failed"),
+            Self::TooManyPeers { id } => write!(f, "too many peers for {id}"),
+        }
+    }
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {} if{}", self.instance, self.kind, self.interface)
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:?} port {}", self.name, self.host, self.port)?;
+        write_addresses(f, &self.addresses)?;
+        for pair in &self.txt {
+            match &pair.value {
+                Some(value) => write!(f, " {:?}={:?}", pair.key, alloc::string::String::from_utf8_lossy(value))?,
+                None => write!(f, " {:?}", pair.key)?,
+            }
+        }
+        Ok(())
+    }
+}
