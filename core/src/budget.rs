@@ -91,8 +91,7 @@ impl SourceBudgets {
         {
             self.buckets.remove(&oldest);
         }
-        let (bucket, used) =
-            self.buckets.entry(key).or_insert_with(|| (TokenBucket::new(per_second, burst, now), now));
+        let (bucket, used) = self.buckets.entry(key).or_insert_with(|| (TokenBucket::new(per_second, burst, now), now));
         self.by_use.remove(&(*used, key));
         *used = now;
         self.by_use.insert((now, key));
@@ -149,9 +148,8 @@ mod tests {
     #[test]
     fn changing_ports_gains_a_host_no_more_than_its_own_budget() {
         let mut budgets = SourceBudgets::new();
-        let passed = (1..=60_000_u16)
-            .filter(|port| budgets.take(SocketAddr::from(([10, 0, 0, 9], *port)), at(0)))
-            .count();
+        let passed =
+            (1..=60_000_u16).filter(|port| budgets.take(SocketAddr::from(([10, 0, 0, 9], *port)), at(0))).count();
         assert_eq!(passed, 320);
         assert!(budgets.buckets.len() <= SourceBudgets::SOURCES);
         assert!(budgets.take(SocketAddr::from(([10, 0, 0, 8], 1)), at(0)), "another host is not affected");

@@ -292,8 +292,7 @@ impl Engine {
     fn usable(&self, interfaces: &[Interface]) -> Vec<Interface> {
         let mut links: Vec<Interface> = self.selection.choose(interfaces).into_iter().cloned().collect();
         for link in &mut links {
-            link.addresses
-                .retain(|address| if address.ip.is_ipv4() { self.ipv4 } else { self.ipv6 });
+            link.addresses.retain(|address| if address.ip.is_ipv4() { self.ipv4 } else { self.ipv6 });
             link.addresses.sort();
         }
         links.retain(|link| !link.addresses.is_empty());

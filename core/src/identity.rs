@@ -116,3 +116,56 @@ impl NetworkTag {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_61_characters_and_reads_back() {
+        let id = PeerId::from_bytes([0xa5; 32]);
+        let text = id.to_string();
+        assert_eq!(text.len(), 61);
+        assert!(text.starts_with("lp1"));
+        assert_eq!(text.parse(), Ok(id));
+        assert_eq!(text.to_uppercase().parse(), Ok(id), "bech32 may be all upper case, as in a QR code");
+        assert_eq!(id.short(), text[3..11]);
+    }
+
+    #[test]
+    fn a_mistyped_shortened_or_foreign_id_is_refused() {
+        let text = PeerId::from_bytes([7; 32]).to_string();
+        let short = PeerId::from_bytes([7; 32]).short();
+        for end in 0..text.len() {
+            assert_eq!(text[..end].parse::<PeerId>(), Err(ParsePeerIdError));
+            let wrong = if &text[end..=end] == "q" { "p" } else { "q" };
+            let mistyped = [&text[..end], wrong, &text[end + 1..]].concat();
+            assert_eq!(mistyped.parse::<PeerId>(), Err(ParsePeerIdError), "{mistyped}");
+        }
+        let foreign = bech32::encode::<Bech32m>(Hrp::parse("bc").unwrap(), &[7; 32]).unwrap();
+        let older = bech32::encode::<bech32::Bech32>(PREFIX, &[7; 32]).unwrap();
+        for text in [short, foreign, older, "lp1".to_string(), String::new()] {
+            assert_eq!(text.parse::<PeerId>(), Err(ParsePeerIdError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_second_encoding_is_not_canonical() {
+        let mut prime = FIELD;
+        assert!(!PeerId::from_bytes(prime).is_canonical(), "y = p is y = 0");
+        prime[31] |= 0x80;
+        assert!(!PeerId::from_bytes(prime).is_canonical(), "whatever the sign");
+        prime[0] -= 1;
+        assert!(PeerId::from_bytes(prime).is_canonical(), "y = p - 1 is the largest");
+        assert!(!PeerId::from_bytes([0xff; 32]).is_canonical());
+        assert!(PeerId::from_bytes([0; 32]).is_canonical());
+    }
+
+    #[test]
+    fn networks_of_different_names_have_different_tags() {
+        assert_ne!(NetworkTag::of(""), NetworkTag::of("workshop"));
+        assert_eq!(NetworkTag::of("workshop"), NetworkTag::of("workshop"));
+    }
+}

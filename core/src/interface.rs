@@ -165,3 +165,103 @@ impl Interface {
         self.addresses.iter().any(|address| address.ip.is_ipv6())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    use super::*;
+
+    fn interface(name: &str, kind: InterfaceKind, default_route: bool) -> Interface {
+        Interface {
+            index: u32::from(name.as_bytes()[0]),
+            name: name.to_string(),
+            kind,
+            up: true,
+            running: true,
+            multicast: true,
+            broadcast: true,
+            default_route,
+            addresses: vec![InterfaceAddress { ip: IpAddr::from([10, 0, 0, 1]), prefix: 24 }],
+        }
+    }
+
+    fn chosen(selection: &Selection, interfaces: &[Interface]) -> Vec<String> {
+        selection.choose(interfaces).into_iter().map(|interface| interface.name.clone()).collect()
+    }
+
+    #[test]
+    fn containers_tunnels_and_loopback_are_left_alone_where_there_is_a_network_card() {
+        use InterfaceKind::{Bridge, Hardware, Loopback, Member, PointToPoint, Virtual};
+        let all = [
+            interface("lo", Loopback, false),
+            interface("eth0", Hardware, true),
+            interface("wlan0", Hardware, false),
+            interface("docker0", Bridge, false),
+            interface("veth12", Virtual, false),
+            interface("member", Member, false),
+            interface("tun0", PointToPoint, true),
+        ];
+        assert_eq!(chosen(&Selection::Automatic, &all), ["eth0", "wlan0"]);
+        let only = Selection::Only(vec!["tun0".to_string(), "lo".to_string()]);
+        assert_eq!(chosen(&only, &all), ["lo", "tun0"]);
+    }
+
+    #[test]
+    fn inside_a_container_its_veth_is_the_way_out() {
+        use InterfaceKind::{Bridge, Virtual};
+        let all = [interface("eth0", Virtual, true), interface("dummy0", Virtual, false)];
+        assert_eq!(chosen(&Selection::Automatic, &all), ["eth0"]);
+        let isolated = [interface("eth0", Virtual, false), interface("docker0", Bridge, false)];
+        assert_eq!(chosen(&Selection::Automatic, &isolated), ["eth0"]);
+        assert_eq!(chosen(&Selection::Automatic, &isolated[1..]), ["docker0"]);
+        let bridged_host = [interface("br0", Bridge, true), interface("docker0", Bridge, false)];
+        assert_eq!(chosen(&Selection::Automatic, &bridged_host), ["br0"]);
+    }
+
+    #[test]
+    fn an_interface_that_is_down_or_has_no_address_is_never_used() {
+        let down = Interface { up: false, ..interface("eth0", InterfaceKind::Hardware, true) };
+        let bare = Interface { addresses: vec![], ..interface("eth0", InterfaceKind::Hardware, true) };
+        let named = Selection::Only(vec!["eth0".to_string()]);
+        for interface in [down, bare] {
+            assert!(chosen(&Selection::Automatic, core::slice::from_ref(&interface)).is_empty());
+            assert!(chosen(&named, &[interface]).is_empty());
+        }
+    }
+
+    #[test]
+    fn only_unicast_addresses_of_the_link_are_on_it() {
+        let link = interface("eth0", InterfaceKind::Hardware, true);
+        for (text, expected) in [
+            ("10.0.0.77", true),
+            ("10.0.1.77", false),
+            ("10.0.0.255", false),
+            ("0.0.0.0", false),
+            ("127.0.0.1", false),
+            ("224.0.0.251", false),
+            ("255.255.255.255", false),
+            ("fe80::1", true),
+            ("ff02::fb", false),
+            ("::1", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(link.is_on_link(text.parse().unwrap()), expected, "{text}");
+        }
+        let mut loopback = interface("lo", InterfaceKind::Loopback, false);
+        loopback.addresses = vec![InterfaceAddress { ip: IpAddr::from([127, 0, 0, 1]), prefix: 8 }];
+        assert!(loopback.is_on_link("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_directed_broadcast_has_all_host_bits_set() {
+        let broadcast = |ip: [u8; 4], prefix| InterfaceAddress { ip: ip.into(), prefix }.broadcast();
+        assert_eq!(broadcast([10, 77, 3, 1], 24), Some([10, 77, 3, 255].into()));
+        assert_eq!(broadcast([10, 77, 3, 1], 22), Some([10, 77, 3, 255].into()));
+        assert_eq!(broadcast([127, 0, 0, 1], 8), Some([127, 255, 255, 255].into()));
+        assert_eq!(broadcast([10, 0, 0, 1], 31), None);
+        assert_eq!(broadcast([10, 0, 0, 1], 32), None);
+        assert_eq!(broadcast([10, 0, 0, 1], 0), Some([255, 255, 255, 255].into()));
+    }
+}

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use landfall_core::wire::Frame;
 use landfall_core::wire::beacon::{Beacon, Body, Kind};
 use landfall_core::wire::probe::{Answer, Probe};
-use landfall_core::wire::Frame;
 use landfall_core::{PeerId, Status, verify};
 use landfall_testvectors::oracle;
 use landfall_testvectors::vectors::{Stage, Vector, load};
@@ -58,7 +58,11 @@ fn read_beacon(beacon: &Beacon<'_>, reading: &mut Reading) -> Result<(), Stage> 
         put("tcp-port", header.tcp_port.to_string());
     }
     let Body { profile, addresses } = Body::decode(beacon.body()).map_err(|_| Stage::Body)?;
-    let mut put_said = |field: &str, value: String| if !value.is_empty() { put(field, value) };
+    let mut put_said = |field: &str, value: String| {
+        if !value.is_empty() {
+            put(field, value)
+        }
+    };
     put_said("name", profile.name);
     put_said("addresses", joined(addresses));
     put_said("capabilities", joined(profile.capabilities));
@@ -115,7 +119,8 @@ fn every_vector_is_read_or_refused_as_it_says() {
         let expected = vector.reject.map_or_else(|| Ok(vector.reading.clone()), Err);
         let found = read(&vector.frame);
         if found != expected {
-            failures.push(format!("{}: {}\n  expected {expected:?}\n  found    {found:?}", vector.name, vector.comment));
+            failures
+                .push(format!("{}: {}\n  expected {expected:?}\n  found    {found:?}", vector.name, vector.comment));
         }
     }
     assert!(failures.is_empty(), "{} vectors disagree:\n{}", failures.len(), failures.join("\n"));

@@ -5,19 +5,20 @@
 //! that the same node heard by IPv4 and by IPv6 counts twice. Nothing is signed before the epoch is stored: an epoch that
 //! a power cut took back would be used twice, and its frames be taken for replays.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::unsigned::{UnsignedFrame, UnsignedFrames};
 use crate::budget::TokenBucket;
 use crate::config::Config;
 use crate::identity::{NetworkTag, PeerId};
 use crate::interface::Interface;
-use crate::io::{Channel, Event, Transmit, Warning};
-use crate::job::{JobId, JobOutput, Task};
+use crate::io::{Channel, Event, Transmit};
+use crate::job::{JobId, JobOutput};
 use crate::outbox::Outbox;
 use crate::random::{Seed, Stream};
 use crate::record::{CommitId, Record};
@@ -48,8 +49,6 @@ const MAX_ANSWERS_WAITING: usize = 1024;
 /// Probe answers signed per second, and at once.
 const PROOFS_PER_SECOND: u32 = 1000;
 const PROOFS_BURST: u32 = 1000;
-/// Frames waiting for their signature.
-const MAX_UNSIGNED: usize = 1024;
 
 /// The node's own voice.
 #[derive(Debug)]
@@ -69,9 +68,7 @@ pub(crate) struct Announcer {
     answers: BTreeMap<SocketAddr, WaitingAnswer>,
     answer_timers: Timers<SocketAddr>,
     proof_budget: TokenBucket,
-    proofs: BTreeMap<JobId, UnsignedProof>,
-    queue: VecDeque<Unsent>,
-    signing_failed: bool,
+    frames: UnsignedFrames,
     phase: Phase,
 }
 
@@ -110,23 +107,6 @@ struct WaitingAnswer {
     brief: bool,
 }
 
-/// A frame in the order of its sequence number, signed or not.
-#[derive(Debug)]
-struct Unsent {
-    job: JobId,
-    interface: u32,
-    destination: SocketAddr,
-    frame: Vec<u8>,
-    signed: bool,
-}
-
-#[derive(Debug)]
-struct UnsignedProof {
-    interface: u32,
-    destination: SocketAddr,
-    frame: Vec<u8>,
-}
-
 impl Announcer {
     /// Asks at once for the epoch to be stored.
     pub(crate) fn new(config: &Config, seed: &Seed, now: Now, out: &mut Outbox) -> Self {
@@ -156,9 +136,7 @@ impl Announcer {
             answers: BTreeMap::new(),
             answer_timers: Timers::new(),
             proof_budget: TokenBucket::new(PROOFS_PER_SECOND, PROOFS_BURST, now.at),
-            proofs: BTreeMap::new(),
-            queue: VecDeque::new(),
-            signing_failed: false,
+            frames: UnsignedFrames::default(),
             phase: Phase::Running,
         }
     }
@@ -219,14 +197,7 @@ impl Announcer {
     }
 
     /// Somebody asked who is there: it is told after a while, the longer the more of us there are.
-    pub(crate) fn answer_later(
-        &mut self,
-        source: SocketAddr,
-        interface: u32,
-        brief: bool,
-        crowd: usize,
-        now: Instant,
-    ) {
+    pub(crate) fn answer_later(&mut self, source: SocketAddr, interface: u32, brief: bool, crowd: usize, now: Instant) {
         if self.answers.len() >= MAX_ANSWERS_WAITING && !self.answers.contains_key(&source) {
             return;
         }
@@ -253,7 +224,7 @@ impl Announcer {
         let (Some(id), Epoch::Stored(epoch), Phase::Running) = (self.identity, self.epoch, self.phase) else {
             return false;
         };
-        if self.proofs.len() >= MAX_UNSIGNED || !self.proof_budget.take(now.at) {
+        if !self.frames.has_room() || !self.proof_budget.take(now.at) {
             return false;
         }
         let answer = Answer {
@@ -267,13 +238,20 @@ impl Announcer {
             observed: probe::observed(source),
         };
         let frame = answer.encode_unsigned();
-        let job = out.job(Task::Sign { message: probe::signing_message(&frame) });
-        self.proofs.insert(job, UnsignedProof { interface, destination: source, frame });
+        let message = probe::signing_message(&frame);
+        self.frames.send_soon(UnsignedFrame { interface, destination: source, frame }, message, out);
         true
     }
 
     /// Sends our announce to one address.
-    pub(crate) fn announce_to(&mut self, address: SocketAddr, interface: u32, crowd: usize, now: Now, out: &mut Outbox) {
+    pub(crate) fn announce_to(
+        &mut self,
+        address: SocketAddr,
+        interface: u32,
+        crowd: usize,
+        now: Now,
+        out: &mut Outbox,
+    ) {
         self.send_to(Kind::Announce, false, false, &[(interface, address)], crowd, now, out);
     }
 
@@ -323,39 +301,9 @@ impl Announcer {
         }
     }
 
-    /// A signature is there: everything up to the first frame that still waits for its own may leave.
+    /// A signature is there, or is not to be had.
     pub(crate) fn signed(&mut self, job: JobId, output: JobOutput, out: &mut Outbox) {
-        let signature = match output {
-            JobOutput::Signed(signature) => {
-                self.signing_failed = false;
-                Some(signature)
-            }
-            JobOutput::SigningFailed | JobOutput::Verified(_) => {
-                if !core::mem::replace(&mut self.signing_failed, true) {
-                    out.event(Event::Warning(Warning::SigningFailed));
-                }
-                None
-            }
-        };
-        if let Some(mut proof) = self.proofs.remove(&job) {
-            if let Some(signature) = signature {
-                proof.frame.extend_from_slice(&signature);
-                transmit(proof.interface, proof.destination, proof.frame.into(), out);
-            }
-            return;
-        }
-        match signature {
-            Some(signature) => {
-                if let Some(unsent) = self.queue.iter_mut().find(|unsent| unsent.job == job && !unsent.signed) {
-                    unsent.frame.extend_from_slice(&signature);
-                    unsent.signed = true;
-                }
-            }
-            None => self.queue.retain(|unsent| unsent.job != job),
-        }
-        while let Some(unsent) = self.queue.pop_front_if(|unsent| unsent.signed) {
-            transmit(unsent.interface, unsent.destination, unsent.frame.into(), out);
-        }
+        self.frames.signed(job, output, out);
     }
 
     fn round(&mut self, answer_me: bool, crowd: usize, now: Now, out: &mut Outbox) {
@@ -438,7 +386,7 @@ impl Announcer {
                 self.epoch = Epoch::Storing(next, out.persist(Record::Epoch(next)));
                 return;
             };
-            if self.queue.len() >= MAX_UNSIGNED {
+            if !self.frames.has_room() {
                 return;
             }
             self.sequence = sequence;
@@ -455,10 +403,9 @@ impl Announcer {
                 tcp_port: self.tcp_port,
             };
             let frame = beacon::encode_unsigned(&header, &body);
-            let job = out.job(Task::Sign { message: beacon::signing_message(&frame) });
-            let unsent =
-                Unsent { job, interface: *interface, destination: *destination, frame, signed: false };
-            self.queue.push_back(unsent);
+            let message = beacon::signing_message(&frame);
+            let unsigned = UnsignedFrame { interface: *interface, destination: *destination, frame };
+            self.frames.queue(unsigned, message, out);
         }
     }
 

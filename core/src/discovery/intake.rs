@@ -84,11 +84,23 @@ pub(crate) enum Unsigned {
 #[derive(Clone, Debug)]
 pub(crate) enum Verified {
     Announce(Announcement),
-    Discover { source: SocketAddr, interface: u32 },
-    Goodbye { id: PeerId, epoch: u64, sequence: u32 },
-    Answer { answer: Answer, arrived: Instant },
+    Discover {
+        source: SocketAddr,
+        interface: u32,
+    },
+    Goodbye {
+        id: PeerId,
+        epoch: u64,
+        sequence: u32,
+    },
+    Answer {
+        answer: Answer,
+        arrived: Instant,
+    },
     /// Our own key, and not us.
-    OwnIdentityElsewhere { source: SocketAddr },
+    OwnIdentityElsewhere {
+        source: SocketAddr,
+    },
 }
 
 /// The checks and their budgets.

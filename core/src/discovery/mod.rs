@@ -5,3 +5,4 @@ pub(crate) mod browse;
 pub(crate) mod intake;
 pub(crate) mod introduction;
 pub mod service;
+mod unsigned;

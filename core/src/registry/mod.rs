@@ -398,8 +398,7 @@ impl Entry {
         let before = core::mem::replace(&mut self.peer.profile, profile);
         let renamed = before.name != self.peer.profile.name;
         if self.peer.online {
-            let change =
-                if renamed { PeerChange::Renamed { from: before.name.clone() } } else { PeerChange::Profile };
+            let change = if renamed { PeerChange::Renamed { from: before.name.clone() } } else { PeerChange::Profile };
             out.event(Event::PeerChanged { id: self.peer.id, change });
         }
         renamed.then_some(before.name)

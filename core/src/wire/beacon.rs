@@ -490,3 +490,6 @@ fn add_padding(body: &mut Vec<u8>, missing: usize) {
     let mut encoder = Encoder::new(&mut *body);
     let _ = encoder.u32(PADDING_KEY).and_then(|encoder| encoder.bytes(&alloc::vec![0; zeros]));
 }
+
+#[cfg(test)]
+mod tests;

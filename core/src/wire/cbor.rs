@@ -108,7 +108,9 @@ mod tests {
 
     #[test]
     fn canonical_items_pass() {
-        for bytes in [&b"\xa0"[..], b"\x17", b"\x18\x18", b"\x61a", b"\x82\x01\x42ab", b"\xa2\x01\xf5\x02\xf6", b"\x39\x01\x00"] {
+        for bytes in
+            [&b"\xa0"[..], b"\x17", b"\x18\x18", b"\x61a", b"\x82\x01\x42ab", b"\xa2\x01\xf5\x02\xf6", b"\x39\x01\x00"]
+        {
             assert!(accepts(bytes), "{bytes:02x?}");
         }
     }

@@ -1,8 +1,8 @@
 //! Bytes on the network: borrowed readers that never panic, and writers that never exceed their bound.
 
 pub mod beacon;
-pub mod mdns;
 mod cbor;
+pub mod mdns;
 pub mod probe;
 pub(crate) mod reader;
 

@@ -24,15 +24,15 @@ use crate::wire::mdns::{Name, Record, RecordType};
 
 /// Longer lives are cut to this, so that what a liar says ends some time: RFC 6762 §10 recommends 75 minutes itself.
 const MAX_TTL: u32 = 4500;
-//= RFC 6762 §10.1 "SHOULD instead record a TTL of 1 and then delete the record one second later"
-//= RFC 6762 §10.2 "setting them to expire in one second"
+//= RFC 6762 §10.1 "instead record a TTL of 1 and then delete the record one second later"
+//= RFC 6762 §10.2 "declared invalid, and marked to expire from the cache in one second"
 const GRACE: Duration = Duration::from_secs(1);
 /// A source that holds no more than this loses none of its wanted records to another.
 const UNTOUCHABLE_SHARE: usize = 64;
 /// The most records of one name and type, PTR excepted: a host does not have more addresses.
 const MAX_SET: usize = 64;
 const COST_UNIT: usize = 512;
-//= RFC 6762 §5.2 "at 80% of the record lifetime … 85% … 90% … 95%"
+//= RFC 6762 §5.2 "at 80% of the record lifetime, and then if no answer is received, at 85%, 90%, and 95%"
 const REFRESHES: [u32; 4] = [80, 85, 90, 95];
 
 /// Names a record of the cache.
@@ -95,7 +95,7 @@ impl Entry {
 
     /// The seconds it has left, when that is more than half of what it had.
     pub(crate) fn known_answer_ttl(&self, now: Instant) -> Option<u32> {
-        //= RFC 6762 §7.1 "MUST NOT include records in the Known-Answer list whose remaining TTL is less than half"
+        //= RFC 6762 §7.1 "SHOULD NOT include records in the Known-Answer list whose remaining TTL is less than half"
         let left = u32::try_from(self.expires.since(now).as_secs()).unwrap_or(u32::MAX);
         (left.saturating_mul(2) >= self.ttl && left > 0).then_some(left)
     }
@@ -183,7 +183,7 @@ impl Cache {
         let now = heard.now;
         let set = key.get(..name_end + TYPE_LENGTH).unwrap_or_default();
         let is_pointer = heard.record.rtype == RecordType::PTR;
-        //= RFC 6762 §10.2 "the cache-flush bit MUST NOT be set in any resource records … shared"
+        //= RFC 6762 §10.2 "The cache-flush bit MUST NOT ever be set in any shared resource record."
         // A DNS-SD pointer is shared by its nature; a responder that flushes by one would erase all the others' services.
         if heard.record.cache_flush && !is_pointer {
             self.flush(set, key, now);
@@ -256,7 +256,7 @@ impl Cache {
 
     /// The other records of the set that are older than a second end in a second.
     fn flush(&mut self, set: &[u8], except: &[u8], now: Instant) {
-        //= RFC 6762 §10.2 "all records with … that rrname, rrtype, and rrclass … older than one second"
+        //= RFC 6762 §10.2 "all old records with that name, rrtype, and rrclass that were received more than one second ago"
         let old: Vec<RecordId> = self
             .range(set)
             .filter(|(key, _)| **key != *except)

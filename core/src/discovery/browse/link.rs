@@ -113,8 +113,7 @@ impl Link {
         if target(&pointer.owner)? != parent || self.instances.contains_key(pointer.lower.as_slice()) {
             return None;
         }
-        //= RFC 6763 §4.1.1 "names are … Net-Unicode text"
-        // A label that is not UTF-8 has no text that could name it, and two of them could look the same.
+        // Instance names are UTF-8 (RFC 6763 §4.1.1). Another one has no text to call it by, and two could look the same.
         let instance = String::from(core::str::from_utf8(label).ok()?);
         let key: Arc<[u8]> = pointer.lower.as_slice().into();
         let name = ServiceName { instance, kind: kind.clone(), interface: self.index() };
@@ -181,7 +180,14 @@ impl Link {
         Set { link: self.interface.index, name, rtype }
     }
 
-    fn need(&mut self, name: &Arc<[u8]>, rtype: RecordType, needed: bool, limit: Option<u32>, context: &mut Context<'_>) {
+    fn need(
+        &mut self,
+        name: &Arc<[u8]>,
+        rtype: RecordType,
+        needed: bool,
+        limit: Option<u32>,
+        context: &mut Context<'_>,
+    ) {
         let question = Question::new(name, rtype);
         if needed {
             self.questions.ask(question, limit, context.now, context.random);
@@ -203,7 +209,7 @@ impl Link {
 
     /// Whether the host itself says that it has no records of this type.
     fn denied(&self, host: &[u8], rtype: RecordType, cache: &Cache) -> bool {
-        //= RFC 6762 §6.1 "the name has no records of other types"
+        // An NSEC record denies every type that it does not list (RFC 6762 §6.1).
         let mut denials = cache.set(self.set(host, RecordType::NSEC));
         denials.any(|entry| Nsec::from_uncompressed(entry.data()).is_some_and(|nsec| !nsec.contains(rtype)))
     }
@@ -261,13 +267,15 @@ impl Link {
     /// The addresses under the SRV target's very name, with `.local` or without: bonjour-service leaves it out, and puts its
     /// address records under the same bare label.
     fn addresses(&self, host: &[u8], cache: &Cache) -> Vec<IpAddr> {
-        let records = || [RecordType::A, RecordType::AAAA].into_iter().flat_map(|rtype| cache.set(self.set(host, rtype)));
+        let records =
+            || [RecordType::A, RecordType::AAAA].into_iter().flat_map(|rtype| cache.set(self.set(host, rtype)));
         let mut usable: Vec<IpAddr> =
             records().filter_map(address).filter(|ip| self.interface.is_on_link(*ip)).collect();
         if usable.is_empty() {
             // A host whose own name stands for 127.0.0.1 in its hosts file says so to the link as well. The loopback address
             // is nobody else's here; it means "me", and the packet's source is who said it.
-            let own = records().filter(|entry| address(entry).is_some_and(|ip| ip.is_loopback())).map(|entry| entry.source);
+            let own =
+                records().filter(|entry| address(entry).is_some_and(|ip| ip.is_loopback())).map(|entry| entry.source);
             usable = own.filter(|ip| self.interface.is_on_link(*ip)).collect();
         }
         usable.sort_unstable();

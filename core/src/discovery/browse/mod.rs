@@ -36,7 +36,7 @@ const MAX_BROWSES: usize = 64;
 /// Types that are browsed because the link lists them, in all and of one source. Over it a newly listed one is passed over.
 const MAX_TYPES: usize = 512;
 const MAX_TYPES_OF_SOURCE: usize = 128;
-//= RFC 6763 §9 "the DNS-SD meta-query … "_services._dns-sd._udp.<Domain>""
+/// The name that lists the link's types (RFC 6763 §9).
 const ENUMERATION: [&[u8]; 4] = [b"_services", b"_dns-sd", b"_udp", b"local"];
 
 /// Browses and resolves on all of a node's links.
@@ -81,7 +81,8 @@ impl Browser {
     /// A browser without links that browses for nothing.
     pub(crate) fn new(seed: &Seed, limits: &Limits) -> Self {
         // These four labels are a name.
-        let enumeration = NameBuf::from_labels(ENUMERATION).map_or_else(|_| Arc::default(), |name| name.as_wire().into());
+        let enumeration =
+            NameBuf::from_labels(ENUMERATION).map_or_else(|_| Arc::default(), |name| name.as_wire().into());
         Self {
             random: seed.stream("mdns.query"),
             cache: Cache::new(limits.mdns_records),
@@ -269,7 +270,7 @@ impl Browser {
                 self.counters.malformed += 1;
                 continue;
             };
-            //= RFC 6762 §6 "MUST NOT contain any … records in the Authority Section" of a response: only the other two count.
+            // The authority section is a probe's (RFC 6762 §8.2); in a response it means nothing.
             if record.section == Section::Authority || !record.is_internet() || !is_kept(record.rtype) {
                 continue;
             }
@@ -508,11 +509,10 @@ fn is_kept(rtype: RecordType) -> bool {
 
 /// Whether a response is one that was multicast on the link.
 fn is_from_link(datagram: &Datagram<'_>, interface: &Interface) -> bool {
-    //= RFC 6762 §6 "a source UDP port other than 5353 … MUST silently ignore any Multicast DNS responses"
+    //= RFC 6762 §6 "MUST silently ignore any Multicast DNS responses they receive where the source UDP port is not 5353"
     let port = datagram.source.port() == PORT;
     let multicast = match datagram.destination {
-        //= RFC 6762 §11 "All responses received with a destination IP address of 224.0.0.251 … are necessarily deemed
-        //= to have originated on the local link, regardless of source IP address."
+        //= RFC 6762 §11 "are necessarily deemed to have originated on the local link, regardless of source IP address"
         Some(IpAddr::V4(group)) => group == GROUP_V4,
         Some(IpAddr::V6(group)) => group == GROUP_V6,
         //= RFC 6762 §6 "MUST only accept unicast responses if they answer a recently sent query … that explicitly requested

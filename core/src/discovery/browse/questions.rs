@@ -13,12 +13,12 @@ use crate::time::Instant;
 use crate::timers::Timers;
 use crate::wire::mdns::{MessageWriter, Name, RecordType, Section};
 
-//= RFC 6762 §5.2 "delay the first query … by a randomly chosen amount in the range 20-120 ms"
+//= RFC 6762 §5.2 "delay the first query of the series by a randomly chosen amount in the range 20-120 ms"
 const FIRST_DELAY_MIN: Duration = Duration::from_millis(20);
 const FIRST_DELAY_SPAN: Duration = Duration::from_millis(100);
 //= RFC 6762 §5.2 "the interval between the first two queries MUST be at least one second"
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
-//= RFC 6762 §5.2 "may cap the interval to a maximum of 60 minutes"
+//= RFC 6762 §5.2 "MAY cap the interval to a maximum of 60 minutes"
 const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
 /// Ethernet's 1500 bytes without the IPv6 and UDP headers: the smaller of the two families' budgets (RFC 6762 §17).
 const BUDGET: usize = 1452;
@@ -210,7 +210,7 @@ impl Questions {
             for entry in cache.set(set) {
                 let Some(ttl) = entry.known_answer_ttl(now) else { continue };
                 let Ok(name) = Name::from_wire(&question.name) else { continue };
-                //= RFC 6762 §7.1 "the cache-flush bit MUST NOT be set … in the Known-Answer list"
+                //= RFC 6762 §10.2 "MUST NOT be set in any resource records in the Known-Answer list of any query message"
                 let put = |writer: &mut MessageWriter| {
                     writer.record(Section::Answer, name, entry.rtype, false, ttl, entry.data())
                 };
@@ -219,8 +219,8 @@ impl Questions {
                 }
                 let mut next = MessageWriter::query(BUDGET);
                 if put(&mut next).is_ok() {
-                    //= RFC 6762 §7.2 "it MUST then set the TC bit … then immediately follow the packet with another query
-                    //= packet containing no questions and as many more Known-Answer records as will fit"
+                    //= RFC 6762 §7.2 "MUST immediately follow the packet with another query packet containing no questions
+                    //= and as many more Known-Answer records as will fit"
                     writer.set_truncated();
                     packets.push(Bytes::from(core::mem::replace(&mut writer, next).finish()));
                     continuations += 1;

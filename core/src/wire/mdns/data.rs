@@ -238,7 +238,7 @@ impl<'a> Nsec<'a> {
         let mut rest = bitmaps;
         while !rest.is_empty() {
             let (_, bits, after) = window(rest)?;
-            //= RFC 4034 §4.1.2 "Bitmap Length (from 1 to 32)"
+            //= RFC 4034 §4.1.2 "bitmap length (from 1 to 32)"
             if bits.is_empty() || bits.len() > 32 {
                 return None;
             }

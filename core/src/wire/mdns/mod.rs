@@ -10,6 +10,8 @@ mod reader;
 mod writer;
 
 #[cfg(test)]
+pub(crate) mod capture;
+#[cfg(test)]
 mod tests;
 
 use core::fmt;

@@ -49,8 +49,7 @@ impl<'a> Name<'a> {
                     let low = usize::from(*message.get(position + 1).ok_or(NameError::Truncated)?);
                     end = end.or(Some(position + 2));
                     let target = ((head & 0x3f) << 8) | low;
-                    //= RFC 1035 §4.1.4 "a pointer to a prior occurrence of the same name"
-                    // Whatever is not before these labels would lead back to this very pointer.
+                    // A pointer is to an earlier name (RFC 1035 §4.1.4); within these labels it would lead back to itself.
                     if target >= segment {
                         return Err(NameError::PointerForward);
                     }
@@ -146,7 +145,7 @@ pub(crate) fn skip(message: &[u8], at: usize) -> Option<usize> {
 }
 
 impl PartialEq<Name<'_>> for Name<'_> {
-    //= RFC 6762 §16 "the lowercase letters "a" to "z" match their uppercase equivalents"
+    // ASCII letters match whatever their case, all other bytes as they are (RFC 6762 §16).
     fn eq(&self, other: &Name<'_>) -> bool {
         let mut theirs = other.labels();
         for ours in self.labels() {
@@ -197,7 +196,8 @@ fn escape(label: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Control characters, and the marks that reorder the text around them.
 fn is_treacherous(c: char) -> bool {
-    let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let reorders =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || reorders || matches!(c, '\u{2028}' | '\u{2029}')
 }
 

@@ -10,6 +10,8 @@ use super::{CLASS_IN, RecordType};
 const HEADER: usize = 12;
 const TOP_BIT: u16 = 0x8000;
 const TRUNCATED: u16 = 0x0200;
+/// QR and AA.
+const RESPONSE: u16 = 0x8400;
 /// Compression pointers have 14 bits.
 const POINTER_REACH: usize = 0x4000;
 
@@ -29,10 +31,20 @@ impl MessageWriter {
     /// An empty query of at most `budget` bytes, 12 at least. Its ID is zero (RFC 6762 §18.1).
     #[must_use]
     pub fn query(budget: usize) -> Self {
+        Self::new(budget, 0)
+    }
+
+    /// An empty response of at most `budget` bytes, 12 at least, with QR and AA set (RFC 6762 §18.2, §18.4).
+    #[must_use]
+    pub fn response(budget: usize) -> Self {
+        Self::new(budget, RESPONSE)
+    }
+
+    fn new(budget: usize, flags: u16) -> Self {
         let budget = budget.max(HEADER);
         let mut bytes = Vec::with_capacity(budget);
         bytes.resize(HEADER, 0);
-        Self { bytes, budget, flags: 0, counts: [0; 4], section: Section::Question, labels: Vec::new() }
+        Self { bytes, budget, flags, counts: [0; 4], section: Section::Question, labels: Vec::new() }
     }
 
     /// Appends a question of class IN. `unicast` asks for a unicast response (RFC 6762 §5.4).
@@ -134,7 +146,7 @@ impl MessageWriter {
         Ok(())
     }
 
-    //= RFC 6762 §18.14 "name compression … within rdata of … NS, CNAME, PTR, DNAME, SOA, MX, AFSDB, RT, KX, RP, PX, SRV, NSEC"
+    /// Names within PTR, CNAME, SRV and NSEC data are compressed too (RFC 6762 §18.14).
     fn data(&mut self, rtype: RecordType, data: &[u8]) {
         let name_at = match rtype {
             RecordType::PTR | RecordType::CNAME | RecordType::NSEC => 0,
@@ -171,7 +183,8 @@ impl MessageWriter {
 
     /// Where this very name stands already. Case counts, so that what is read back is what was written.
     fn find(&self, name: &Name<'_>) -> Option<u16> {
-        let same = |at: &u16| Name::read(&self.bytes, usize::from(*at)).is_ok_and(|(there, _)| there.is_identical(name));
+        let same =
+            |at: &u16| Name::read(&self.bytes, usize::from(*at)).is_ok_and(|(there, _)| there.is_identical(name));
         self.labels.iter().copied().find(same)
     }
 
