@@ -191,7 +191,8 @@ fn nobody_lists_itself_or_an_address_of_its_own() {
     lan.add(Host::new(9).plug(Some(0), ethernet(1, 9)));
     lan.run_until(secs(200));
     for node in 0..lan.len() {
-        let own: Vec<IpAddr> = lan.engine(node).interfaces().iter().flat_map(|link| &link.addresses).map(|a| a.ip).collect();
+        let own: Vec<IpAddr> =
+            lan.engine(node).interfaces().iter().flat_map(|link| &link.addresses).map(|a| a.ip).collect();
         for peer in lan.engine(node).peers() {
             assert_ne!(peer.id, lan.id(node));
             assert!(peer.addresses.iter().all(|known| !own.contains(&known.address.ip())), "{peer:?}");

@@ -282,11 +282,14 @@ impl Registry {
         }
     }
 
-    /// The interfaces in use changed: addresses behind one that is gone are gone.
+    /// The interfaces in use changed: addresses behind one that is gone, or on its link no more, are gone.
     pub(crate) fn set_links(&mut self, links: &[Interface], now: Now, out: &mut Outbox) {
         for id in self.table.online_ids() {
             let Some(entry) = self.table.entry_mut(&id) else { continue };
-            let reachable = |address: &PeerAddress| links.iter().any(|link| link.index == address.interface);
+            let reachable = |known: &PeerAddress| {
+                let mut ours = links.iter().filter(|link| link.index == known.interface);
+                ours.any(|link| link.is_on_link(known.address.ip()))
+            };
             let (kept, gone): (Vec<_>, Vec<_>) = entry.peer.addresses.drain(..).partition(reachable);
             let alone = kept.is_empty() && !gone.is_empty();
             entry.peer.addresses = kept;
