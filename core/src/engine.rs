@@ -175,7 +175,7 @@ impl Engine {
     /// What arrived and what was dropped, and why.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.intake.counters
+        Counters { mdns: self.browser.counters(), ..self.intake.counters }
     }
 
     /// Both clocks' readings; neither the monotonic one nor what the wall clock derives from it runs backwards here.

@@ -64,6 +64,7 @@ mod timers;
 pub mod wire;
 
 pub use config::{CommandError, Config, ConfigError, Limits, ProfileError};
+pub use discovery::browse::MdnsCounters;
 pub use discovery::intake::Counters;
 pub use discovery::service::{ParseServiceTypeError, Service, ServiceName, ServiceType, TxtPair};
 pub use engine::Engine;

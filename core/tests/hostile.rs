@@ -142,7 +142,7 @@ fn a_thousand_recorded_frames_replayed_in_any_order_change_nothing() {
     let mut lan = Lan::new(5).capturing().nodes(4);
     lan.run_until(secs(10));
     lan.restart(1);
-    lan.run_until(secs(6_000));
+    lan.run_until(secs(8_000));
     let mut recorded: Vec<Flight> = lan.captured().to_vec();
     assert!(recorded.len() >= 1000, "only {} frames", recorded.len());
     let mut dice = Dice::new(5, "shuffle");
@@ -175,7 +175,9 @@ fn a_thousand_recorded_frames_replayed_in_any_order_change_nothing() {
     replay(&mut lan);
     let after = state(&lan, 0);
     assert!(after.iter().all(|line| line.contains(" false ")), "a recording came online after a restart: {after:?}");
-    let who = |state: &[String]| state.iter().map(|line| line.split(" false ").next().unwrap().into()).collect::<Vec<String>>();
+    let who = |state: &[String]| {
+        state.iter().map(|line| line.split(" false ").next().unwrap().into()).collect::<Vec<String>>()
+    };
     assert_eq!(who(&after), who(&before), "after our restart");
 }
 
@@ -311,8 +313,20 @@ fn a_relay_cannot_make_its_own_address_a_peers() {
             return Verdict::Drop;
         }
         let to = match (flight.source, flight.destination) {
-            (from, to) if to == broadcast => if from == bob_at { alice_at } else { bob_at },
-            (from, to) if to == relay => if from == alice_at { bob_at } else { alice_at },
+            (from, to) if to == broadcast => {
+                if from == bob_at {
+                    alice_at
+                } else {
+                    bob_at
+                }
+            }
+            (from, to) if to == relay => {
+                if from == alice_at {
+                    bob_at
+                } else {
+                    alice_at
+                }
+            }
             _ => return Verdict::Drop,
         };
         Verdict::Instead(vec![Flight { source: relay, destination: to, ..flight.clone() }])
@@ -337,10 +351,11 @@ fn a_spoofed_source_is_sent_little_and_listed_addresses_nothing() {
         lan.inject(victim, lan.broadcast(), frame);
         lan.run_for(millis(300));
     }
-    let (to_victim, to_others): (Vec<_>, Vec<_>) =
-        lan.captured()[mark..].iter().filter(|flight| flight.destination.ip() != lan.broadcast().ip())
-            .filter(|flight| !flight.destination.ip().is_multicast())
-            .partition(|flight| flight.destination == victim);
+    let (to_victim, to_others): (Vec<_>, Vec<_>) = lan.captured()[mark..]
+        .iter()
+        .filter(|flight| flight.destination.ip() != lan.broadcast().ip())
+        .filter(|flight| !flight.destination.ip().is_multicast())
+        .partition(|flight| flight.destination == victim);
     assert!(to_others.is_empty(), "{to_others:?}");
     let bytes: usize = to_victim.iter().map(|flight| flight.payload.len()).sum();
     assert!(to_victim.len() <= 24, "{} datagrams in half a minute", to_victim.len());
@@ -387,9 +402,17 @@ fn what_comes_from_off_the_link_or_from_impossible_sources_is_dropped() {
     let mut lan = Lan::new(15).nodes(1);
     lan.run_until(secs(1));
     let own = lan.address(0, true);
-    for source in ["192.0.2.1:17892", "10.77.255.255:17892", "127.0.0.1:17892", "0.0.0.0:17892", "224.0.0.1:17892",
-        "10.77.9.9:0", "[::1]:17892", "[ff02::1]:17892", "[2001:db8::1]:17892"]
-    {
+    for source in [
+        "192.0.2.1:17892",
+        "10.77.255.255:17892",
+        "127.0.0.1:17892",
+        "0.0.0.0:17892",
+        "224.0.0.1:17892",
+        "10.77.9.9:0",
+        "[::1]:17892",
+        "[ff02::1]:17892",
+        "[2001:db8::1]:17892",
+    ] {
         let source: SocketAddr = source.parse().unwrap();
         let frame = Impostor::new(15).announce("x");
         lan.inject(source, own, frame);
@@ -423,7 +446,10 @@ fn a_flood_of_forged_frames_stays_within_the_verify_budget_and_known_peers_are_h
         for _ in 0..100 {
             let mut frame = template.clone();
             frame[16..48].copy_from_slice(&dice.seed());
-            let source = SocketAddr::from(([10, 77, dice.draw() as u8, dice.below(250) as u8], 1024 + dice.below(60_000) as u16));
+            let source = SocketAddr::from((
+                [10, 77, dice.draw() as u8, dice.below(250) as u8],
+                1024 + dice.below(60_000) as u16,
+            ));
             lan.inject(source, lan.address(0, true), frame);
         }
         lan.run_for(millis(10));

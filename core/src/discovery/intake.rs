@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::browse::MdnsCounters;
 use super::introduction::Introductions;
 use crate::budget::{Recent, SourceBudgets, TokenBucket};
 use crate::identity::{NetworkTag, PeerId};
@@ -71,6 +72,8 @@ pub struct Counters {
     pub bad_body: u64,
     /// Frames that counted.
     pub accepted: u64,
+    /// What was dropped of mDNS.
+    pub mdns: MdnsCounters,
 }
 
 /// What a datagram turned out to be, when that needs no signature.

@@ -9,35 +9,22 @@
 //! and more than the newcomer's source does; else the newcomer is refused. So a flood makes room for others and never for
 //! itself, and whoever holds 64 or fewer keeps them.
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::ops::Bound;
-use core::time::Duration;
 
+use super::entry::{Entry, GRACE, Incoming, LINK_END, RecordId, TYPE_LENGTH};
 use crate::random::Stream;
 use crate::time::Instant;
 use crate::timers::Timers;
-use crate::wire::mdns::{Name, Record, RecordType};
+use crate::wire::mdns::RecordType;
 
-/// Longer lives are cut to this, so that what a liar says ends some time: RFC 6762 §10 recommends 75 minutes itself.
-const MAX_TTL: u32 = 4500;
-//= RFC 6762 §10.1 "instead record a TTL of 1 and then delete the record one second later"
-//= RFC 6762 §10.2 "declared invalid, and marked to expire from the cache in one second"
-const GRACE: Duration = Duration::from_secs(1);
 /// A source that holds no more than this loses none of its wanted records to another.
 const UNTOUCHABLE_SHARE: usize = 64;
 /// The most records of one name and type, PTR excepted: a host does not have more addresses.
 const MAX_SET: usize = 64;
-const COST_UNIT: usize = 512;
-//= RFC 6762 §5.2 "at 80% of the record lifetime, and then if no answer is received, at 85%, 90%, and 95%"
-const REFRESHES: [u32; 4] = [80, 85, 90, 95];
-
-/// Names a record of the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RecordId(u64);
 
 /// Which records: of a link, a name in lower-case wire form, and a type.
 #[derive(Clone, Copy, Debug)]
@@ -45,60 +32,6 @@ pub(crate) struct Set<'a> {
     pub(crate) link: u32,
     pub(crate) name: &'a [u8],
     pub(crate) rtype: RecordType,
-}
-
-/// A record of the cache.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// Link, name, type and data, the names in lower case: see [`key`].
-    key: Arc<[u8]>,
-    name_end: usize,
-    pub(crate) rtype: RecordType,
-    /// The data in the case that it came in, where that differs from the key's.
-    data: Option<Box<[u8]>>,
-    ttl: u32,
-    received: Instant,
-    expires: Instant,
-    refreshes: usize,
-    /// Who sent it last.
-    pub(crate) source: IpAddr,
-    wanted: bool,
-    cost: usize,
-}
-
-const LINK_END: usize = size_of::<u32>();
-const TYPE_LENGTH: usize = size_of::<u16>();
-
-impl Entry {
-    pub(crate) fn link(&self) -> u32 {
-        self.key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes))
-    }
-
-    /// The name in lower-case wire form.
-    pub(crate) fn name(&self) -> &[u8] {
-        self.key.get(LINK_END..self.name_end).unwrap_or_default()
-    }
-
-    /// The data with uncompressed names, their case as it came.
-    pub(crate) fn data(&self) -> &[u8] {
-        self.data.as_deref().unwrap_or_else(|| self.lower_data())
-    }
-
-    /// The data with uncompressed names in lower case.
-    pub(crate) fn lower_data(&self) -> &[u8] {
-        self.key.get(self.name_end + TYPE_LENGTH..).unwrap_or_default()
-    }
-
-    pub(crate) const fn received(&self) -> Instant {
-        self.received
-    }
-
-    /// The seconds it has left, when that is more than half of what it had.
-    pub(crate) fn known_answer_ttl(&self, now: Instant) -> Option<u32> {
-        //= RFC 6762 §7.1 "SHOULD NOT include records in the Known-Answer list whose remaining TTL is less than half"
-        let left = u32::try_from(self.expires.since(now).as_secs()).unwrap_or(u32::MAX);
-        (left.saturating_mul(2) >= self.ttl && left > 0).then_some(left)
-    }
 }
 
 /// What the cache did with a record.
@@ -194,35 +127,16 @@ impl Cache {
         if heard.record.ttl == 0 || (!is_pointer && self.range(set).take(MAX_SET).count() == MAX_SET) {
             return Heard::Nothing;
         }
-        let mut data = Vec::new();
-        heard.record.data.extend_uncompressed(&mut data);
-        let differs = key.get(name_end + TYPE_LENGTH..) != Some(data.as_slice());
-        let data = differs.then(|| data.into_boxed_slice());
-        let cost = 1 + (key.len() + data.as_deref().map_or(0, <[u8]>::len)) / COST_UNIT;
-        if !self.make_room(cost, heard.source, heard.wanted, evicted) {
+        let entry = Entry::new(heard, key, name_end);
+        if !self.make_room(entry.cost, heard.source, heard.wanted, evicted) {
             return Heard::Refused;
         }
-        let key: Arc<[u8]> = key.into();
         let id = RecordId(self.next_id);
         self.next_id = self.next_id.saturating_add(1);
-        let ttl = heard.record.ttl.min(MAX_TTL);
-        let entry = Entry {
-            key: key.clone(),
-            name_end,
-            rtype: heard.record.rtype,
-            data,
-            ttl,
-            received: now,
-            expires: now + Duration::from_secs(ttl.into()),
-            refreshes: 0,
-            source: heard.source,
-            wanted: heard.wanted,
-            cost,
-        };
-        self.used = self.used.saturating_add(cost);
-        self.index.insert(key, id);
+        self.used = self.used.saturating_add(entry.cost);
+        self.index.insert(entry.key.clone(), id);
         self.file(id, &entry);
-        self.schedule(id, entry.wanted, next_deadline(&entry, now, random));
+        self.schedule(id, entry.wanted, entry.deadline(now, random));
         self.entries.insert(id, entry);
         Heard::Added(id)
     }
@@ -233,17 +147,14 @@ impl Cache {
         let moved = entry.source != heard.source && entry.source.is_ipv4() == heard.source.is_ipv4();
         let goodbye = heard.record.ttl == 0;
         if goodbye {
-            entry.expires = entry.expires.min(heard.now + GRACE);
+            entry.end_soon(heard.now);
             self.schedule(id, entry.wanted, entry.expires);
         } else {
             if moved {
                 entry.source = heard.source;
             }
-            entry.ttl = heard.record.ttl.min(MAX_TTL);
-            entry.received = heard.now;
-            entry.expires = heard.now + Duration::from_secs(entry.ttl.into());
-            entry.refreshes = 0;
-            self.schedule(id, entry.wanted, next_deadline(&entry, heard.now, random));
+            entry.renew(heard.record.ttl, heard.now);
+            self.schedule(id, entry.wanted, entry.deadline(heard.now, random));
         }
         self.file(id, &entry);
         self.entries.insert(id, entry);
@@ -265,7 +176,7 @@ impl Cache {
         for id in old {
             let Some(mut entry) = self.entries.remove(&id) else { continue };
             self.unfile(id, &entry);
-            entry.expires = entry.expires.min(now + GRACE);
+            entry.end_soon(now);
             self.schedule(id, entry.wanted, entry.expires);
             self.file(id, &entry);
             self.entries.insert(id, entry);
@@ -275,7 +186,7 @@ impl Cache {
     /// The records of this set are wanted from now on: they are refreshed, and the last to be displaced.
     pub(crate) fn want(&mut self, set: Set<'_>, now: Instant, random: &mut Stream) {
         for id in self.ids(set) {
-            self.set_wanted(id, true, |entry| next_deadline(entry, now, random));
+            self.set_wanted(id, true, |entry| entry.deadline(now, random));
         }
     }
 
@@ -316,8 +227,10 @@ impl Cache {
     }
 
     /// The records of a set, in the order of their data.
-    pub(crate) fn set(&self, set: Set<'_>) -> impl Iterator<Item = &Entry> {
-        self.ids(set).into_iter().filter_map(|id| self.entries.get(&id))
+    pub(crate) fn set<'a>(&'a self, set: Set<'_>) -> impl Iterator<Item = &'a Entry> + use<'a> {
+        let prefix = prefix(set);
+        let keys = self.index.range::<[u8], _>((Bound::Included(prefix.as_slice()), Bound::Unbounded));
+        keys.take_while(move |(key, _)| key.starts_with(&prefix)).filter_map(|(_, id)| self.entries.get(id))
     }
 
     fn ids(&self, set: Set<'_>) -> Vec<RecordId> {
@@ -354,7 +267,7 @@ impl Cache {
             return self.remove(id).map(Due::Expired);
         }
         entry.refreshes += 1;
-        let next = next_deadline(entry, now, random);
+        let next = entry.deadline(now, random);
         self.deadlines.set(id, next);
         Some(Due::Refresh(id))
     }
@@ -431,57 +344,10 @@ impl Cache {
     }
 }
 
-/// A record as it arrives.
-#[derive(Debug)]
-pub(crate) struct Incoming<'a> {
-    pub(crate) link: u32,
-    pub(crate) record: &'a Record<'a>,
-    /// The sender's address.
-    pub(crate) source: IpAddr,
-    /// Whether a browse depends on it.
-    pub(crate) wanted: bool,
-    pub(crate) now: Instant,
-}
-
-impl Incoming<'_> {
-    /// Appends the record's key and gives where its name ends. Names in wire form are prefix-free, so no two keys run together.
-    fn key(&self, out: &mut Vec<u8>) -> usize {
-        out.extend_from_slice(&self.link.to_be_bytes());
-        self.record.name.extend_lower(out);
-        let name_end = out.len();
-        out.extend_from_slice(&self.record.rtype.0.to_be_bytes());
-        self.record.data.extend_lower(out);
-        name_end
-    }
-}
-
 fn prefix(set: Set<'_>) -> Vec<u8> {
     let mut prefix = Vec::with_capacity(LINK_END + set.name.len() + TYPE_LENGTH);
     prefix.extend_from_slice(&set.link.to_be_bytes());
     prefix.extend_from_slice(set.name);
     prefix.extend_from_slice(&set.rtype.0.to_be_bytes());
     prefix
-}
-
-/// When to look at a record again: at its next refresh if it is wanted, else at its end.
-fn next_deadline(entry: &Entry, now: Instant, random: &mut Stream) -> Instant {
-    if !entry.wanted {
-        return entry.expires;
-    }
-    let ttl = Duration::from_secs(entry.ttl.into());
-    for percent in REFRESHES.iter().skip(entry.refreshes) {
-        //= RFC 6762 §5.2 "a random variation of 2% of the record TTL should be added"
-        let at = entry.received + ttl * *percent / 100 + random.up_to(ttl * 2 / 100);
-        // Asking twice within a second would be no more than asking once.
-        let soonest = if entry.refreshes == 0 { now } else { now + GRACE };
-        if at > soonest {
-            return at.min(entry.expires);
-        }
-    }
-    entry.expires
-}
-
-/// The name that is the whole of some data, such as a PTR's.
-pub(crate) fn target(data: &[u8]) -> Option<Name<'_>> {
-    Name::from_wire(data).ok()
 }

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::cache::{Cache, Entry, Set, target};
+use super::cache::{Cache, Set};
+use super::entry::{Entry, target};
 use super::questions::{Question, Questions};
 use crate::discovery::service::{Service, ServiceName, ServiceType, TxtPair};
 use crate::interface::Interface;
@@ -129,7 +130,7 @@ impl Link {
         let (key, mut instance) = self.instances.remove_entry(key)?;
         self.leave_host(&key, &mut instance, cache);
         for rtype in OF_INSTANCES {
-            self.questions.unask(&Question::new(&key, rtype));
+            self.questions.forget(&Question::new(&key, rtype));
             cache.unwant(self.set(&key, rtype));
         }
         Some((instance.name, instance.shown.is_some()))
@@ -143,6 +144,14 @@ impl Link {
     /// The services that are resolved.
     pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
         self.instances.values().filter_map(|instance| instance.shown.as_ref())
+    }
+
+    /// Follows an instance to the host that its records name now, and tells nothing yet.
+    pub(crate) fn settle(&mut self, key: &Arc<[u8]>, context: &mut Context<'_>) {
+        let Some(mut instance) = self.instances.remove(key) else { return };
+        let host = self.location(key, context.cache).map(|location| location.host);
+        self.move_host(key, &mut instance, host, context);
+        self.instances.insert(key.clone(), instance);
     }
 
     /// Looks at an instance's records again: asks for what is missing and tells what is new.
@@ -242,7 +251,7 @@ impl Link {
         if users.is_empty() {
             self.hosts.remove(&host);
             for rtype in OF_HOSTS {
-                self.questions.unask(&Question::new(&host, rtype));
+                self.questions.forget(&Question::new(&host, rtype));
                 cache.unwant(self.set(&host, rtype));
             }
         }

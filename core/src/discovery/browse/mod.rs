@@ -5,8 +5,11 @@
 //! nobody browses it keeps nothing and never wakes up.
 
 mod cache;
+mod entry;
+mod hearing;
 mod link;
 mod questions;
+mod types;
 
 #[cfg(test)]
 mod tests;
@@ -14,28 +17,27 @@ mod tests;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use cache::{Cache, Due, Entry, Heard, Incoming, Set};
-use link::{Context, Link, Pointer};
+use cache::{Cache, Due, Set};
+use hearing::is_from_link;
+use link::{Context, Link};
 use questions::Question;
+use types::Type;
 
-use super::service::{Service, ServiceType};
+use super::service::Service;
 use crate::config::{CommandError, Limits};
 use crate::interface::Interface;
 use crate::io::{BrowseScope, Channel, CommandId, Datagram, Event, Transmit};
 use crate::outbox::Outbox;
 use crate::random::{Seed, Stream};
 use crate::time::Instant;
-use crate::wire::mdns::{Message, NameBuf, PORT, RecordType, Section};
+use crate::wire::mdns::{Message, NameBuf, PORT, RecordType};
 
 /// The groups of RFC 6762 §3.
 const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 const MAX_BROWSES: usize = 64;
-/// Types that are browsed because the link lists them, in all and of one source. Over it a newly listed one is passed over.
-const MAX_TYPES: usize = 512;
-const MAX_TYPES_OF_SOURCE: usize = 128;
 /// The name that lists the link's types (RFC 6763 §9).
 const ENUMERATION: [&[u8]; 4] = [b"_services", b"_dns-sd", b"_udp", b"local"];
 
@@ -51,30 +53,19 @@ pub(crate) struct Browser {
     /// What is browsed for, by name in lower-case wire form.
     types: BTreeMap<Arc<[u8]>, Type>,
     enumeration: Arc<[u8]>,
-    counters: BrowseCounters,
+    counters: MdnsCounters,
+    scratch: Vec<u8>,
 }
 
-/// Why a type is browsed.
-#[derive(Debug)]
-struct Type {
-    kind: ServiceType,
-    /// Browses that name it.
-    asked_for: usize,
-    /// Who lists it, by link.
-    listed: BTreeMap<u32, IpAddr>,
-    /// Instances of it that are known, on all links.
-    instances: usize,
-}
-
-/// What was dropped and why.
+/// Counts of what arrived by mDNS while something was browsed for and was dropped, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct BrowseCounters {
+pub struct MdnsCounters {
     /// Messages that are none, and records that do not parse.
-    pub(crate) malformed: u64,
+    pub malformed: u64,
     /// Responses from another port, from off the link, or sent to us alone.
-    pub(crate) foreign: u64,
+    pub foreign: u64,
     /// Records for which there was no room.
-    pub(crate) refused: u64,
+    pub refused: u64,
 }
 
 impl Browser {
@@ -92,12 +83,13 @@ impl Browser {
             browses: BTreeMap::new(),
             types: BTreeMap::new(),
             enumeration,
-            counters: BrowseCounters::default(),
+            counters: MdnsCounters::default(),
+            scratch: Vec::new(),
         }
     }
 
     /// What was dropped and why, since the start.
-    pub(crate) const fn counters(&self) -> BrowseCounters {
+    pub(crate) const fn counters(&self) -> MdnsCounters {
         self.counters
     }
 
@@ -170,7 +162,7 @@ impl Browser {
             }
             BrowseScope::All if !self.browses_all() => {
                 for link in self.links.values_mut() {
-                    link.questions.unask(&Question::new(&self.enumeration, RecordType::PTR));
+                    link.questions.forget(&Question::new(&self.enumeration, RecordType::PTR));
                     let (link, name) = (link.index(), &*self.enumeration);
                     self.cache.unwant(Set { link, name, rtype: RecordType::PTR });
                 }
@@ -260,222 +252,6 @@ impl Browser {
         self.look(index, &touched, now, out);
     }
 
-    /// Takes a response's records in, then looks at what they are about.
-    fn take_in(&mut self, message: &Message<'_>, index: u32, source: IpAddr, now: Instant, out: &mut Outbox) {
-        let mut added = Vec::new();
-        let mut evicted = Vec::new();
-        let mut name = Vec::new();
-        for record in message.records() {
-            let Ok(record) = record else {
-                self.counters.malformed += 1;
-                continue;
-            };
-            // The authority section is a probe's (RFC 6762 §8.2); in a response it means nothing.
-            if record.section == Section::Authority || !record.is_internet() || !is_kept(record.rtype) {
-                continue;
-            }
-            name.clear();
-            record.name.extend_lower(&mut name);
-            let wanted = self.wants(index, &name, record.rtype);
-            let incoming = Incoming { link: index, record: &record, source, wanted, now };
-            match self.cache.hear(&incoming, &mut self.random, &mut evicted) {
-                Heard::Added(id) | Heard::Moved(id) => added.push(id),
-                Heard::Renewed | Heard::Nothing => {}
-                Heard::Refused => self.counters.refused += 1,
-            }
-        }
-        for entry in &evicted {
-            self.lose(entry, now, out);
-        }
-        let mut touched = BTreeSet::new();
-        for id in added {
-            let Some(entry) = self.cache.get(id) else { continue };
-            if entry.rtype == RecordType::PTR {
-                let pointer = Pointer::of(entry);
-                self.follow(index, &pointer, &mut touched, now, out);
-            } else if let Some(link) = self.links.get(&index) {
-                link.concerned(entry.name(), entry.rtype, &mut touched);
-            }
-        }
-        self.look(index, &touched, now, out);
-    }
-
-    fn browses_all(&self) -> bool {
-        self.browses.values().any(|scope| *scope == BrowseScope::All)
-    }
-
-    fn wants(&self, index: u32, name: &[u8], rtype: RecordType) -> bool {
-        if rtype == RecordType::PTR {
-            return self.types.contains_key(name) || (*name == *self.enumeration && self.browses_all());
-        }
-        self.links.get(&index).is_some_and(|link| link.wants(name, rtype))
-    }
-
-    /// Looks again at instances of a link.
-    fn look(&mut self, index: u32, touched: &BTreeSet<Arc<[u8]>>, now: Instant, out: &mut Outbox) {
-        let Some(link) = self.links.get_mut(&index) else { return };
-        let mut context = Context { cache: &mut self.cache, random: &mut self.random, now };
-        for key in touched {
-            link.look(key, &mut context, out);
-        }
-    }
-
-    /// A pointer is new: to a type, to an instance, or to something that nobody browses for.
-    fn follow(
-        &mut self,
-        index: u32,
-        pointer: &Pointer,
-        touched: &mut BTreeSet<Arc<[u8]>>,
-        now: Instant,
-        out: &mut Outbox,
-    ) {
-        if *pointer.owner == *self.enumeration {
-            if self.browses_all() {
-                self.list_type(index, pointer, now, out);
-            }
-            return;
-        }
-        let Some(wanted) = self.types.get_mut(pointer.owner.as_slice()) else { return };
-        let Some(link) = self.links.get_mut(&index) else { return };
-        let mut context = Context { cache: &mut self.cache, random: &mut self.random, now };
-        if let Some(key) = link.add_instance(pointer, &wanted.kind, &mut context) {
-            wanted.instances += 1;
-            touched.insert(key);
-        }
-    }
-
-    /// A record is gone: so is the type or the instance that it pointed to, or whatever was resolved by it.
-    fn lose(&mut self, entry: &Entry, now: Instant, out: &mut Outbox) {
-        let index = entry.link();
-        let Some(link) = self.links.get_mut(&index) else { return };
-        if entry.rtype != RecordType::PTR {
-            let mut touched = BTreeSet::new();
-            link.concerned(entry.name(), entry.rtype, &mut touched);
-            return self.look(index, &touched, now, out);
-        }
-        let name: Arc<[u8]> = if *entry.name() == *self.enumeration {
-            let name: Arc<[u8]> = entry.lower_data().into();
-            if let Some(listed) = self.types.get_mut(&name) {
-                listed.listed.remove(&index);
-            }
-            name
-        } else {
-            let Some((instance, shown)) = link.remove_instance(entry.lower_data(), &mut self.cache) else { return };
-            if let Some(wanted) = self.types.get_mut(entry.name()) {
-                wanted.instances = wanted.instances.saturating_sub(1);
-            }
-            if shown {
-                out.event(Event::ServiceLost(instance));
-            }
-            entry.name().into()
-        };
-        self.drop_if_idle(&name);
-    }
-
-    fn list_type(&mut self, index: u32, pointer: &Pointer, now: Instant, out: &mut Outbox) {
-        let Some(kind) = cache::target(&pointer.target).and_then(ServiceType::from_name) else { return };
-        let known = self.types.get(pointer.lower.as_slice());
-        if known.is_none() {
-            let of_source =
-                self.types.values().filter(|wanted| wanted.listed.values().any(|who| *who == pointer.source)).count();
-            if self.types.len() >= MAX_TYPES || of_source >= MAX_TYPES_OF_SOURCE {
-                self.counters.refused += 1;
-                return;
-            }
-        }
-        if known.is_none_or(|wanted| wanted.listed.is_empty()) {
-            out.event(Event::ServiceTypeFound(kind.clone()));
-        }
-        let tell = known.is_none();
-        if let Some(name) = self.take_up_quietly(&kind)
-            && let Some(wanted) = self.types.get_mut(&name)
-        {
-            wanted.listed.insert(index, pointer.source);
-            if tell {
-                self.begin(&name, now, out);
-            }
-        }
-    }
-
-    fn browse_all(&mut self, now: Instant, out: &mut Outbox) {
-        for wanted in self.types.values().filter(|wanted| !wanted.listed.is_empty()) {
-            out.event(Event::ServiceTypeFound(wanted.kind.clone()));
-        }
-        for service in self.links.values().flat_map(Link::services) {
-            out.event(Event::ServiceFound(service.clone()));
-        }
-        if self.browses_all() {
-            return;
-        }
-        for index in self.links.keys().copied().collect::<Vec<_>>() {
-            for pointer in self.begin_on(index, &self.enumeration.clone(), now) {
-                self.list_type(index, &pointer, now, out);
-            }
-        }
-    }
-
-    /// Takes up a type that is browsed for by name, or tells what is known of it.
-    fn take_up(&mut self, kind: &ServiceType, now: Instant, out: &mut Outbox) -> Option<Arc<[u8]>> {
-        let before = self.types.len();
-        let name = self.take_up_quietly(kind)?;
-        if self.types.len() > before {
-            self.begin(&name, now, out);
-        } else {
-            for service in self.links.values().flat_map(Link::services).filter(|service| service.name.kind == *kind) {
-                out.event(Event::ServiceFound(service.clone()));
-            }
-        }
-        Some(name)
-    }
-
-    fn take_up_quietly(&mut self, kind: &ServiceType) -> Option<Arc<[u8]>> {
-        // Two labels that were checked when the type was read, and `local`, are a name.
-        let name: Arc<[u8]> = kind.to_name().ok()?.as_wire().into();
-        self.types.entry(name.clone()).or_insert_with(|| Type {
-            kind: kind.clone(),
-            asked_for: 0,
-            listed: BTreeMap::new(),
-            instances: 0,
-        });
-        Some(name)
-    }
-
-    /// Begins to ask for a type on every link, and takes up what happens to be known of it.
-    fn begin(&mut self, name: &Arc<[u8]>, now: Instant, out: &mut Outbox) {
-        for index in self.links.keys().copied().collect::<Vec<_>>() {
-            let mut touched = BTreeSet::new();
-            for pointer in self.begin_on(index, name, now) {
-                self.follow(index, &pointer, &mut touched, now, out);
-            }
-            self.look(index, &touched, now, out);
-        }
-    }
-
-    fn begin_on(&mut self, index: u32, name: &Arc<[u8]>, now: Instant) -> Vec<Pointer> {
-        let Some(link) = self.links.get_mut(&index) else { return Vec::new() };
-        link.questions.ask(Question::new(name, RecordType::PTR), None, now, &mut self.random);
-        let set = Set { link: index, name, rtype: RecordType::PTR };
-        self.cache.want(set, now, &mut self.random);
-        self.cache.set(set).map(Pointer::of).collect()
-    }
-
-    /// Stops asking for a type that no browse names and that is neither listed nor has an instance any more.
-    fn drop_if_idle(&mut self, name: &Arc<[u8]>) {
-        let all = self.browses_all();
-        let Some(wanted) = self.types.get(name) else { return };
-        if wanted.asked_for > 0 || (all && (!wanted.listed.is_empty() || wanted.instances > 0)) {
-            return;
-        }
-        for link in self.links.values_mut() {
-            link.questions.unask(&Question::new(name, RecordType::PTR));
-            self.cache.unwant(Set { link: link.index(), name, rtype: RecordType::PTR });
-            for key in link.instances_of(&wanted.kind) {
-                link.remove_instance(&key, &mut self.cache);
-            }
-        }
-        self.types.remove(name);
-    }
-
     fn add_link(&mut self, interface: &Interface, now: Instant) {
         let mut link = Link::new(interface.clone());
         let enumeration = self.browses_all().then_some(&self.enumeration);
@@ -500,24 +276,24 @@ impl Browser {
             self.drop_if_idle(&name);
         }
     }
-}
 
-fn is_kept(rtype: RecordType) -> bool {
-    use RecordType as T;
-    matches!(rtype, T::PTR | T::SRV | T::TXT | T::A | T::AAAA | T::NSEC)
-}
+    fn browses_all(&self) -> bool {
+        self.browses.values().any(|scope| *scope == BrowseScope::All)
+    }
 
-/// Whether a response is one that was multicast on the link.
-fn is_from_link(datagram: &Datagram<'_>, interface: &Interface) -> bool {
-    //= RFC 6762 §6 "MUST silently ignore any Multicast DNS responses they receive where the source UDP port is not 5353"
-    let port = datagram.source.port() == PORT;
-    let multicast = match datagram.destination {
-        //= RFC 6762 §11 "are necessarily deemed to have originated on the local link, regardless of source IP address"
-        Some(IpAddr::V4(group)) => group == GROUP_V4,
-        Some(IpAddr::V6(group)) => group == GROUP_V6,
-        //= RFC 6762 §6 "MUST only accept unicast responses if they answer a recently sent query … that explicitly requested
-        //= unicast responses": none of ours does. Where the platform does not tell, the source has to be a neighbour.
-        None => interface.is_on_link(datagram.source.ip()),
-    };
-    port && multicast
+    fn wants(&self, index: u32, name: &[u8], rtype: RecordType) -> bool {
+        if rtype == RecordType::PTR {
+            return self.types.contains_key(name) || (*name == *self.enumeration && self.browses_all());
+        }
+        self.links.get(&index).is_some_and(|link| link.wants(name, rtype))
+    }
+
+    /// Looks again at instances of a link.
+    fn look(&mut self, index: u32, touched: &BTreeSet<Arc<[u8]>>, now: Instant, out: &mut Outbox) {
+        let Some(link) = self.links.get_mut(&index) else { return };
+        let mut context = Context { cache: &mut self.cache, random: &mut self.random, now };
+        for key in touched {
+            link.look(key, &mut context, out);
+        }
+    }
 }

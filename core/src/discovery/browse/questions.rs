@@ -8,10 +8,11 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::cache::{Cache, Set};
+use super::entry::target;
 use crate::random::Stream;
 use crate::time::Instant;
 use crate::timers::Timers;
-use crate::wire::mdns::{MessageWriter, Name, RecordType, Section};
+use crate::wire::mdns::{MessageWriter, RecordType, Section};
 
 //= RFC 6762 §5.2 "delay the first query of the series by a randomly chosen amount in the range 20-120 ms"
 const FIRST_DELAY_MIN: Duration = Duration::from_millis(20);
@@ -109,13 +110,19 @@ impl Questions {
         self.series.insert(question, Series { id, interval: FIRST_INTERVAL, asked: 0, limit });
     }
 
-    /// Ends a series and takes its question back if it has not left yet.
+    /// Ends a series, since its answer is there, and takes its question back if it has not left yet.
     pub(crate) fn unask(&mut self, question: &Question) {
         if let Some(series) = self.series.remove(question) {
             self.timers.clear(series.id);
             self.by_id.remove(&series.id);
             self.pending.remove(question);
         }
+    }
+
+    /// Asks it no more in any way, a refresh that waits for its packet included: nobody wants the answer.
+    pub(crate) fn forget(&mut self, question: &Question) {
+        self.unask(question);
+        self.pending.remove(question);
     }
 
     /// How often a series has been asked.
@@ -195,7 +202,7 @@ impl Questions {
         let mut writer = MessageWriter::query(BUDGET);
         let mut asked = Vec::new();
         while let Some(question) = self.pending.first() {
-            let Some(name) = super::cache::target(&question.name) else {
+            let Some(name) = target(&question.name) else {
                 self.pending.pop_first();
                 continue;
             };
@@ -204,27 +211,28 @@ impl Questions {
             }
             asked.extend(self.pending.pop_first());
         }
+        let sets = asked.iter().map(|question| Set { link: self.link, name: &question.name, rtype: question.rtype });
         let mut continuations = 0;
-        for question in &asked {
-            let set = Set { link: self.link, name: &question.name, rtype: question.rtype };
-            for entry in cache.set(set) {
-                let Some(ttl) = entry.known_answer_ttl(now) else { continue };
-                let Ok(name) = Name::from_wire(&question.name) else { continue };
-                //= RFC 6762 §10.2 "MUST NOT be set in any resource records in the Known-Answer list of any query message"
-                let put = |writer: &mut MessageWriter| {
-                    writer.record(Section::Answer, name, entry.rtype, false, ttl, entry.data())
-                };
-                if put(&mut writer).is_ok() || continuations == MAX_CONTINUATIONS {
-                    continue;
-                }
-                let mut next = MessageWriter::query(BUDGET);
-                if put(&mut next).is_ok() {
-                    //= RFC 6762 §7.2 "MUST immediately follow the packet with another query packet containing no questions
-                    //= and as many more Known-Answer records as will fit"
-                    writer.set_truncated();
-                    packets.push(Bytes::from(core::mem::replace(&mut writer, next).finish()));
-                    continuations += 1;
-                }
+        for entry in sets.flat_map(|set| cache.set(set)) {
+            let known = entry.known_answer_ttl(now).zip(target(entry.name()));
+            let Some((ttl, name)) = known else { continue };
+            //= RFC 6762 §10.2 "MUST NOT be set in any resource records in the Known-Answer list of any query message"
+            let put = |writer: &mut MessageWriter| {
+                writer.record(Section::Answer, name, entry.rtype, false, ttl, entry.data())
+            };
+            if put(&mut writer).is_ok() {
+                continue;
+            }
+            if continuations == MAX_CONTINUATIONS {
+                break;
+            }
+            let mut next = MessageWriter::query(BUDGET);
+            if put(&mut next).is_ok() {
+                //= RFC 6762 §7.2 "MUST immediately follow the packet with another query packet containing no questions
+                //= and as many more Known-Answer records as will fit"
+                writer.set_truncated();
+                packets.push(Bytes::from(core::mem::replace(&mut writer, next).finish()));
+                continuations += 1;
             }
         }
         if writer.entries() > 0 {
