@@ -1,0 +1,112 @@
+//! The two clocks of a node: a monotonic one that starts at zero, and the wall clock.
+//!
+//! The engine is told the wall clock once and reckons on from there. When the two drift apart by more than
+//! [`TOLERANCE`], because somebody set the clock or the machine slept, it is told anew. Nothing wakes up for this:
+//! the loop looks whenever something else woke it.
+
+use std::time::{Duration, Instant as StdInstant, SystemTime};
+
+use landfall_core::{Instant, UnixTime};
+
+/// How far the wall clock may be from where it should be before the engine is told.
+const TOLERANCE: Duration = Duration::from_secs(2);
+/// Where deadlines that no clock can express are put.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+#[derive(Debug)]
+pub(crate) struct Clock {
+    start: StdInstant,
+    told: Reading,
+}
+
+/// Both clocks at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    now: Instant,
+    wall: UnixTime,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: StdInstant::now(), told: Reading { now: Instant::ZERO, wall: wall() } }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The wall clock as the engine was told last.
+    pub(crate) fn told(&self) -> UnixTime {
+        self.told.wall
+    }
+
+    /// The moment of `instant` on the clock that timers use.
+    pub(crate) fn at(&self, instant: Instant) -> StdInstant {
+        let since_start = Duration::from_micros(instant.as_micros());
+        self.start.checked_add(since_start).unwrap_or_else(|| StdInstant::now() + FAR)
+    }
+
+    /// The wall clock's reading, if it is not where the engine believes it to be.
+    pub(crate) fn jumped(&mut self) -> Option<UnixTime> {
+        let reading = Reading { now: self.now(), wall: wall() };
+        let jumped = drift(self.told, reading) > TOLERANCE;
+        jumped.then(|| {
+            self.told = reading;
+            reading.wall
+        })
+    }
+}
+
+/// By how much more or less the wall clock went on than the monotonic one.
+fn drift(told: Reading, read: Reading) -> Duration {
+    let expected = told.wall + read.now.since(told.now);
+    Duration::from_millis(expected.as_millis().abs_diff(read.wall.as_millis()))
+}
+
+fn wall() -> UnixTime {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(now_ms: u64, wall_ms: u64) -> Reading {
+        Reading { now: Instant::from_micros(now_ms * 1000), wall: UnixTime::from_millis(wall_ms) }
+    }
+
+    #[test]
+    fn clocks_that_run_together_do_not_drift() {
+        assert_eq!(drift(reading(0, 1_000_000), reading(60_000, 1_060_000)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_sleep_that_only_the_wall_clock_counts_is_drift() {
+        assert_eq!(drift(reading(1_000, 50_000), reading(2_000, 3_651_000)), Duration::from_secs(3_600));
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_is_drift() {
+        assert_eq!(drift(reading(0, 100_000), reading(1_000, 41_000)), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_clock_that_nobody_touched_has_not_jumped() {
+        assert_eq!(Clock::start().jumped(), None);
+    }
+
+    #[test]
+    fn a_jump_is_told_once() {
+        let mut clock = Clock::start();
+        clock.told.wall = UnixTime::from_millis(5);
+        assert!(clock.jumped().is_some());
+        assert_eq!(clock.jumped(), None);
+    }
+
+    #[test]
+    fn a_deadline_beyond_all_clocks_is_far_away_and_no_panic() {
+        let clock = Clock::start();
+        assert!(clock.at(Instant::from_micros(u64::MAX)) > StdInstant::now() + Duration::from_secs(1_000_000));
+    }
+}

@@ -1,0 +1,188 @@
+//! Puts a node together.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use landfall_core::{Config, ConfigError, Engine, Keyring};
+use smol::channel::unbounded;
+
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::endpoint::Families;
+use crate::handle::{Handle, connect};
+use crate::journal::Journal;
+use crate::sockets::Sockets;
+use crate::store::{MemoryStore, Store};
+use crate::tap::Tap;
+use crate::threads::Workers;
+
+/// Jobs that take longer than this many microseconds are worth a thread switch.
+const WORTH_A_THREAD: u32 = 200;
+
+/// What a node is made of, beside its [`Config`].
+pub struct NodeOptions {
+    config: Config,
+    keyring: Arc<dyn Keyring + Send + Sync>,
+    store: Box<dyn Store>,
+    tap: Option<Box<dyn Tap>>,
+    seed: Option<[u8; 32]>,
+    mdns: bool,
+    offload_above: u32,
+}
+
+/// A node that is ready to run.
+#[must_use = "a node does nothing until it is run"]
+pub struct Node(Driver);
+
+/// Why a node cannot be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// The engine refused its configuration.
+    Config(ConfigError),
+    /// The system gave no random seed or no thread for the store.
+    System(io::Error),
+}
+
+impl NodeOptions {
+    /// A node whose announces `keyring` signs. It must hold the secret of `config.identity`.
+    #[must_use]
+    pub fn node(config: Config, keyring: impl Keyring + Send + Sync + 'static) -> Self {
+        Self {
+            config,
+            keyring: Arc::new(keyring),
+            store: Box::new(MemoryStore::default()),
+            tap: None,
+            seed: None,
+            mdns: false,
+            offload_above: WORTH_A_THREAD,
+        }
+    }
+
+    /// A node without a key, for a config without an identity.
+    #[must_use]
+    pub fn observer(config: Config) -> Self {
+        Self::node(config, NoKey)
+    }
+
+    /// Where records are kept. Without this they are forgotten with the node.
+    #[must_use]
+    pub fn store(mut self, store: impl Store + 'static) -> Self {
+        self.store = Box::new(store);
+        self
+    }
+
+    /// Who is told of everything that goes into and comes out of the engine.
+    #[must_use]
+    pub fn tap(mut self, tap: impl Tap + 'static) -> Self {
+        self.tap = Some(Box::new(tap));
+        self
+    }
+
+    /// The seed of all random choices, for a run that can be repeated. Without this it is [`seed`](crate::seed)'s.
+    #[must_use]
+    pub fn seed(mut self, seed: [u8; 32]) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Whether to open sockets for multicast DNS, on port 5353 beside whoever else is there. Off unless asked for.
+    #[must_use]
+    pub fn mdns(mut self, mdns: bool) -> Self {
+        self.mdns = mdns;
+        self
+    }
+
+    /// Jobs that cost more than this many microseconds are run on another thread, the others on the loop. 200 unless
+    /// said otherwise; 0 for a keyring that has to wait for its key.
+    #[must_use]
+    pub fn offload_above(mut self, micros: u32) -> Self {
+        self.offload_above = micros;
+        self
+    }
+
+    /// Puts it together. The node opens its first socket when it is run.
+    ///
+    /// # Errors
+    /// When the configuration is refused, or the system gives no seed or no thread.
+    pub fn build(self) -> Result<(Node, Handle), StartError> {
+        let Self { config, keyring, store, mut tap, seed, mdns, offload_above } = self;
+        let families = Families { ipv4: config.ipv4, ipv6: config.ipv6, mdns };
+        let seed = seed.map_or_else(crate::seed, Ok).map_err(StartError::System)?;
+        let clock = Clock::start();
+        let now = clock.now();
+        if let Some(tap) = &mut tap {
+            tap.start(&config, &seed, now, clock.told());
+        }
+        let engine = Engine::new(config, seed, now, clock.told()).map_err(StartError::Config)?;
+        let (finish, done) = unbounded();
+        let journal = Journal::start(store, finish.clone()).map_err(StartError::System)?;
+        let (handle, inlet) = connect();
+        let driver = Driver {
+            engine,
+            clock,
+            sockets: Sockets::new(families),
+            inlet,
+            journal,
+            workers: Workers::new(Arc::clone(&keyring), finish),
+            keyring,
+            tap,
+            offload_above,
+            jobs: VecDeque::new(),
+            done,
+            listed: Vec::new(),
+            told: None,
+            stop_by: None,
+            stopped: false,
+        };
+        Ok((Node(driver), handle))
+    }
+}
+
+impl Node {
+    /// Runs the node until it is stopped through its handle: by [`Handle::stop`] or `Command::Stop`. Dropping the future
+    /// ends it as a crash would, without goodbyes.
+    ///
+    /// # Errors
+    /// When the system does not list its network interfaces. Trouble with one of them is logged, and tried again.
+    pub async fn run(self) -> io::Result<()> {
+        self.0.run().await
+    }
+}
+
+/// The keyring of those who have no key.
+struct NoKey;
+
+impl Keyring for NoKey {
+    fn sign(&self, _message: &[u8]) -> Option<[u8; 64]> {
+        None
+    }
+}
+
+impl fmt::Debug for NodeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeOptions")
+            .field("config", &self.config)
+            .field("mdns", &self.mdns)
+            .field("offload_above", &self.offload_above)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => fmt::Display::fmt(error, f),
+            Self::System(error) => write!(f, "the system refuses what a node needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

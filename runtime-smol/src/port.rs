@@ -1,0 +1,225 @@
+//! One open socket: receives in batches with packet information, sends, and keeps what cannot be sent yet.
+
+use std::array;
+use std::collections::VecDeque;
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+
+use landfall_core::Transmit;
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use smol::Async;
+use tracing::{debug, info, trace, warn};
+
+use crate::counters::DriverCounters;
+use crate::endpoint::Endpoint;
+
+/// How many datagrams wait for a socket that is not ready to send; over it the oldest are lost.
+const BACKLOG: usize = 64;
+/// After so many failures in a row a person is told.
+const KEEPS_FAILING: u32 = 4;
+/// How many buffers one system call may fill.
+const BATCH: usize = 8;
+/// No datagram is longer, nor what the kernel coalesces of several: nothing is ever truncated.
+const BUFFER: usize = 65_535;
+
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) local: SocketAddr,
+    pub(crate) io: Async<UdpSocket>,
+    state: UdpSocketState,
+    backlog: VecDeque<Transmit>,
+    send_failures: u32,
+    /// Receive errors in a row.
+    pub(crate) receive_failures: u32,
+}
+
+impl Port {
+    pub(crate) fn open(endpoint: Endpoint) -> io::Result<Self> {
+        let socket = endpoint.open()?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        let local = socket.local_addr()?;
+        debug!(interface = ?endpoint.name, index = endpoint.interface, %local, role = ?endpoint.role, "opened a socket");
+        let backlog = VecDeque::new();
+        Ok(Self { endpoint, local, io: Async::new(socket)?, state, backlog, send_failures: 0, receive_failures: 0 })
+    }
+
+    /// Receives what is there, up to a batch; `WouldBlock` when nothing is.
+    pub(crate) fn receive(&mut self, batch: &mut Batch) -> io::Result<()> {
+        batch.filled = 0;
+        let mut buffers = batch.buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
+        batch.filled = self.state.recv(UdpSockRef::from(self.io.get_ref()), &mut buffers, &mut batch.meta)?;
+        self.receive_failures = 0;
+        Ok(())
+    }
+
+    /// Sends, now or when the socket can.
+    pub(crate) fn send(&mut self, transmit: Transmit, counters: &mut DriverCounters) {
+        self.queue(transmit, counters);
+        self.flush(counters);
+    }
+
+    fn queue(&mut self, transmit: Transmit, counters: &mut DriverCounters) {
+        if self.backlog.len() >= BACKLOG {
+            self.backlog.pop_front();
+            counters.overrun += 1;
+        }
+        self.backlog.push_back(transmit);
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Sends what waits, as far as the socket can take it.
+    pub(crate) fn flush(&mut self, counters: &mut DriverCounters) {
+        while let Some(transmit) = self.backlog.front() {
+            let datagram = quinn_udp::Transmit {
+                destination: transmit.destination,
+                ecn: None,
+                contents: &transmit.payload,
+                segment_size: None,
+                src_ip: None,
+            };
+            let result = self.state.try_send(UdpSockRef::from(self.io.get_ref()), &datagram);
+            let (destination, length) = (transmit.destination, transmit.payload.len());
+            match result {
+                Ok(()) => {
+                    trace!(from = %self.local, to = %destination, length, "sent");
+                    counters.sent += 1;
+                    self.works();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    debug!(from = %self.local, to = %destination, length, %error, "lost: not sent");
+                    counters.unsent += 1;
+                    self.fails(destination, &error);
+                }
+            }
+            self.backlog.pop_front();
+        }
+    }
+
+    fn works(&mut self) {
+        if self.send_failures >= KEEPS_FAILING {
+            info!("{}: sending from {} works again", self.endpoint.name, self.local);
+        }
+        self.send_failures = 0;
+    }
+
+    fn fails(&mut self, destination: SocketAddr, error: &io::Error) {
+        self.send_failures = self.send_failures.saturating_add(1);
+        if self.send_failures == KEEPS_FAILING {
+            let name = &self.endpoint.name;
+            warn!("{name}: cannot send from {} to {destination}: {error}; tried again with every datagram", self.local);
+        }
+    }
+}
+
+/// Room for what one system call receives. One serves all sockets.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    buffers: [Box<[u8]>; BATCH],
+    meta: [RecvMeta; BATCH],
+    filled: usize,
+}
+
+impl Batch {
+    pub(crate) fn new() -> Self {
+        Self {
+            buffers: array::from_fn(|_| vec![0; BUFFER].into_boxed_slice()),
+            meta: [RecvMeta::default(); BATCH],
+            filled: 0,
+        }
+    }
+
+    /// The datagrams of the last batch, each by itself: the kernel may have put several of one source into one buffer.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = (&RecvMeta, &[u8])> {
+        self.meta.iter().zip(&self.buffers).take(self.filled).flat_map(|(meta, buffer)| {
+            let received = buffer.get(..meta.len).unwrap_or_default();
+            split(received, meta.stride).map(move |datagram| (meta, datagram))
+        })
+    }
+}
+
+/// Pieces of `stride` bytes and the rest. An empty datagram is one, too.
+fn split(received: &[u8], stride: usize) -> impl Iterator<Item = &[u8]> {
+    let empty = received.is_empty().then_some(received);
+    empty.into_iter().chain(received.chunks(stride.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use bytes::Bytes;
+    use landfall_core::{Channel, InterfaceAddress};
+
+    use super::*;
+    use crate::endpoint::Role;
+
+    fn port() -> Port {
+        let prefix = InterfaceAddress { ip: Ipv4Addr::LOCALHOST.into(), prefix: 8 };
+        let role = Role::UnicastV4(prefix, Ipv4Addr::LOCALHOST);
+        Port::open(Endpoint { interface: 1, name: "lo".to_owned(), role }).unwrap()
+    }
+
+    fn transmit(to: SocketAddr, payload: Vec<u8>) -> Transmit {
+        Transmit { channel: Channel::Beacon, interface: 1, destination: to, payload: Bytes::from(payload) }
+    }
+
+    #[test]
+    fn coalesced_datagrams_are_split_and_an_empty_one_is_kept() {
+        let pieces = |bytes: &[u8], stride| split(bytes, stride).map(<[u8]>::to_vec).collect::<Vec<_>>();
+        assert_eq!(pieces(b"abcde", 2), [b"ab".to_vec(), b"cd".to_vec(), b"e".to_vec()]);
+        assert_eq!(pieces(b"abc", 3), [b"abc".to_vec()]);
+        assert_eq!(pieces(b"", 0), [b"".to_vec()]);
+    }
+
+    #[test]
+    fn datagrams_of_all_sizes_arrive_whole_with_their_source_and_destination() {
+        smol::block_on(async {
+            let (mut from, mut to) = (port(), port());
+            let mut counters = DriverCounters::default();
+            let sizes = [0, 1, 1200, 9000, 20_000];
+            for size in sizes {
+                from.send(transmit(to.local, vec![7; size]), &mut counters);
+            }
+            assert_eq!(counters.sent, sizes.len() as u64);
+            let (mut batch, mut lengths) = (Batch::new(), Vec::new());
+            while lengths.len() < sizes.len() {
+                to.io.readable().await.unwrap();
+                to.receive(&mut batch).unwrap();
+                for (meta, datagram) in batch.datagrams() {
+                    assert_eq!((meta.addr, meta.dst_ip), (from.local, Some(to.local.ip())));
+                    lengths.push(datagram.len());
+                }
+            }
+            assert_eq!(lengths, sizes);
+        });
+    }
+
+    #[test]
+    fn a_datagram_that_the_system_refuses_is_counted_and_holds_up_none_behind_it() {
+        let (mut from, to) = (port(), port());
+        let mut counters = DriverCounters::default();
+        from.send(transmit(to.local, vec![0; 70_000]), &mut counters);
+        from.send(transmit(to.local, vec![0; 10]), &mut counters);
+        assert_eq!((counters.sent, counters.unsent), (1, 1));
+        assert!(!from.is_waiting());
+    }
+
+    #[test]
+    fn of_what_waits_for_a_socket_the_oldest_is_lost_and_counted() {
+        let mut from = port();
+        let to = from.local;
+        let mut counters = DriverCounters::default();
+        for number in 0..BACKLOG + 5 {
+            from.queue(transmit(to, vec![u8::try_from(number).unwrap()]), &mut counters);
+        }
+        assert_eq!((from.backlog.len(), counters.overrun), (BACKLOG, 5));
+        assert_eq!(from.backlog.front().unwrap().payload.as_ref(), [5]);
+        from.flush(&mut counters);
+        assert_eq!((from.is_waiting(), counters.sent), (false, BACKLOG as u64));
+    }
+}

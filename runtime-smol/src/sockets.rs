@@ -1,0 +1,425 @@
+//! The sockets of all interfaces in use: opened, closed and opened anew as interfaces and their addresses come and go.
+//!
+//! A socket that cannot be opened is in trouble: a person is told once, and it is tried again, soon at first, since an
+//! address that just appeared may take a moment to become usable. An address without its unicast socket is withheld from
+//! the engine until it has one, so that the engine announces it when it can, and not before.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use landfall_core::{Datagram, Interface, Transmit};
+use quinn_udp::RecvMeta;
+use tracing::{debug, info, warn};
+
+use crate::counters::DriverCounters;
+use crate::endpoint::{Endpoint, Families, Role};
+use crate::port::{Batch, Port};
+
+/// An address that is not there is tried again so often,
+const SOON: Duration = Duration::from_millis(200);
+/// for so long. Only then is it worth a word.
+const TENTATIVE: Duration = Duration::from_secs(3);
+/// Other trouble is tried again after this, then twice as long each time,
+const LATER: Duration = Duration::from_secs(1);
+/// up to this.
+const LATEST: Duration = Duration::from_secs(60);
+/// A socket that fails to receive so many times in a row is opened anew.
+const BROKEN: u32 = 16;
+/// The longest datagram that is looked at (RFC 6762 §17).
+const LONGEST: usize = 9000;
+
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    families: Families,
+    ports: Vec<Port>,
+    troubles: Vec<Trouble>,
+    /// The addresses of each interface in use.
+    own: BTreeMap<u32, Vec<IpAddr>>,
+    /// Which port is served first next time.
+    next: usize,
+    /// The usable addresses may have changed since this was last set to false.
+    pub(crate) changed: bool,
+    pub(crate) counters: DriverCounters,
+}
+
+/// A socket that cannot be opened.
+#[derive(Debug)]
+struct Trouble {
+    endpoint: Endpoint,
+    since: Instant,
+    attempts: u32,
+    retry: Instant,
+    reported: bool,
+}
+
+/// A socket that can do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    Read(usize),
+    Write(usize),
+}
+
+impl Sockets {
+    pub(crate) fn new(families: Families) -> Self {
+        Self {
+            families,
+            ports: Vec::new(),
+            troubles: Vec::new(),
+            own: BTreeMap::new(),
+            next: 0,
+            changed: false,
+            counters: DriverCounters::default(),
+        }
+    }
+
+    /// Opens what the interfaces in use need and closes the rest.
+    pub(crate) fn serve(&mut self, interfaces: &[Interface]) {
+        let ips = |interface: &Interface| interface.addresses.iter().map(|address| address.ip).collect();
+        self.own = interfaces.iter().map(|interface| (interface.index, ips(interface))).collect();
+        let wanted: Vec<Endpoint> = interfaces.iter().flat_map(|i| Endpoint::all_of(i, self.families)).collect();
+        self.ports.retain(|port| {
+            let stays = wanted.contains(&port.endpoint);
+            if !stays {
+                debug!(interface = ?port.endpoint.name, local = %port.local, "closed a socket");
+            }
+            stays
+        });
+        self.troubles.retain(|trouble| trouble.endpoint.is_unicast() || wanted.contains(&trouble.endpoint));
+        for endpoint in wanted {
+            let known = self.ports.iter().any(|port| port.endpoint == endpoint)
+                || self.troubles.iter().any(|trouble| trouble.endpoint == endpoint);
+            if !known {
+                self.open(endpoint);
+            }
+        }
+    }
+
+    /// The interfaces without the addresses that no socket can be opened for at present.
+    pub(crate) fn usable(&mut self, interfaces: &[Interface]) -> Vec<Interface> {
+        let families = self.families;
+        self.troubles.retain(|trouble| {
+            let concerned = interfaces.iter().find(|interface| interface.index == trouble.endpoint.interface);
+            !trouble.endpoint.is_unicast()
+                || concerned.is_some_and(|i| Endpoint::all_of(i, families).contains(&trouble.endpoint))
+        });
+        let mut usable = interfaces.to_vec();
+        for interface in &mut usable {
+            let withheld = |ip| {
+                let mut endpoints = self.troubles.iter().map(|trouble| &trouble.endpoint);
+                endpoints.any(|endpoint| endpoint.interface == interface.index && endpoint.carries(ip))
+            };
+            interface.addresses.retain(|address| !withheld(address.ip));
+        }
+        usable
+    }
+
+    /// When something should be tried again.
+    pub(crate) fn retry(&self) -> Option<Instant> {
+        self.troubles.iter().map(|trouble| trouble.retry).min()
+    }
+
+    /// Tries again what is due.
+    pub(crate) fn retry_due(&mut self, now: Instant) {
+        let due: Vec<Endpoint> = self
+            .troubles
+            .iter()
+            .filter(|trouble| trouble.retry <= now)
+            .map(|trouble| trouble.endpoint.clone())
+            .collect();
+        for endpoint in due {
+            if endpoint.is_unicast() {
+                // Only a test: it is opened for good when the engine, told of the address, uses it.
+                match endpoint.open() {
+                    Ok(_) => self.over(&endpoint),
+                    Err(error) => self.trouble(endpoint, &error),
+                }
+            } else {
+                self.open(endpoint);
+            }
+        }
+    }
+
+    /// Waits for a socket that can be read, or written if something waits for that. All take turns.
+    pub(crate) async fn ready(&self) -> Ready {
+        poll_fn(|context| {
+            let (before, after) = self.ports.split_at(self.next.min(self.ports.len()));
+            let in_turn = after.iter().enumerate().map(|(i, port)| (i + before.len(), port));
+            for (index, port) in in_turn.chain(before.iter().enumerate()) {
+                // An error is readable, too: receiving tells what it is.
+                if port.io.poll_readable(context).is_ready() {
+                    return Poll::Ready(Ready::Read(index));
+                }
+                if port.is_waiting() && port.io.poll_writable(context).is_ready() {
+                    return Poll::Ready(Ready::Write(index));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    pub(crate) fn flush(&mut self, index: usize) {
+        self.next = index + 1;
+        if let Some(port) = self.ports.get_mut(index) {
+            port.flush(&mut self.counters);
+        }
+    }
+
+    pub(crate) fn flush_all(&mut self) {
+        self.ports.iter_mut().for_each(|port| port.flush(&mut self.counters));
+    }
+
+    pub(crate) fn is_any_waiting(&self) -> bool {
+        self.ports.iter().any(Port::is_waiting)
+    }
+
+    /// Receives a batch from a socket. False when there is nothing more to receive at present.
+    pub(crate) fn receive(&mut self, index: usize, batch: &mut Batch) -> bool {
+        self.next = index + 1;
+        let Some(port) = self.ports.get_mut(index) else { return false };
+        let error = match port.receive(batch) {
+            Ok(()) => return true,
+            Err(error) => error,
+        };
+        match error.kind() {
+            // Windows reports so that an earlier datagram of ours found nobody. That is no news.
+            io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionReset => {}
+            _ => {
+                debug!(local = %port.local, %error, "cannot receive");
+                port.receive_failures += 1;
+                if port.receive_failures >= BROKEN {
+                    let endpoint = self.ports.swap_remove(index).endpoint;
+                    self.trouble(endpoint, &error);
+                }
+            }
+        }
+        false
+    }
+
+    /// The datagram as the engine wants it, unless it is too long or arrived on another interface than the socket serves.
+    pub(crate) fn admit<'a>(&mut self, index: usize, meta: &RecvMeta, payload: &'a [u8]) -> Option<Datagram<'a>> {
+        let endpoint = &self.ports.get(index)?.endpoint;
+        let interface = endpoint.interface;
+        let mut source = meta.addr;
+        // What this machine sends to itself arrives by loopback, whichever interface it is addressed to.
+        let from_here = || self.own.get(&interface).is_some_and(|own| own.contains(&source.ip()));
+        if meta.interface_index.is_some_and(|arrived_on| arrived_on != interface) && !from_here() {
+            self.counters.misdirected += 1;
+            return None;
+        }
+        if payload.len() > LONGEST {
+            self.counters.oversized += 1;
+            return None;
+        }
+        if let SocketAddr::V6(source) = &mut source {
+            source.set_scope_id(if source.ip().is_unicast_link_local() { interface } else { 0 });
+            source.set_flowinfo(0);
+        }
+        self.counters.received += 1;
+        Some(Datagram { channel: endpoint.channel(), interface, source, destination: meta.dst_ip, payload })
+    }
+
+    pub(crate) fn send(&mut self, transmit: Transmit) {
+        let destination = transmit.destination.ip();
+        let on_interface = self.ports.iter_mut().filter(|port| port.endpoint.interface == transmit.interface);
+        let suited = on_interface.filter_map(|p| Some((p.endpoint.suits(transmit.channel, destination)?, p)));
+        match suited.min_by_key(|(rank, _)| *rank) {
+            Some((_, port)) => port.send(transmit, &mut self.counters),
+            None => {
+                debug!(interface = transmit.interface, %destination, "lost: no socket to send from");
+                self.counters.unroutable += 1;
+            }
+        }
+    }
+
+    fn open(&mut self, endpoint: Endpoint) {
+        match Port::open(endpoint.clone()) {
+            Ok(port) => {
+                self.over(&endpoint);
+                self.ports.push(port);
+            }
+            Err(error) => self.trouble(endpoint, &error),
+        }
+    }
+
+    fn trouble(&mut self, endpoint: Endpoint, error: &io::Error) {
+        self.changed |= endpoint.is_unicast();
+        let now = Instant::now();
+        let position = self.troubles.iter().position(|trouble| trouble.endpoint == endpoint).unwrap_or_else(|| {
+            self.troubles.push(Trouble { endpoint, since: now, attempts: 0, retry: now, reported: false });
+            self.troubles.len() - 1
+        });
+        let Some(trouble) = self.troubles.get_mut(position) else { return };
+        let may_pass = error.kind() == io::ErrorKind::AddrNotAvailable && now < trouble.since + TENTATIVE;
+        let delay = if may_pass {
+            SOON
+        } else {
+            trouble.attempts = trouble.attempts.saturating_add(1);
+            LATER.saturating_mul(1 << trouble.attempts.saturating_sub(1).min(6)).min(LATEST)
+        };
+        trouble.retry = now + delay;
+        debug!(endpoint = %trouble.endpoint, %error, ?delay, "cannot open a socket");
+        if !may_pass && !trouble.reported {
+            trouble.reported = true;
+            warn!("{}", trouble.endpoint.explain(error));
+        }
+    }
+
+    fn over(&mut self, endpoint: &Endpoint) {
+        self.changed |= endpoint.is_unicast();
+        self.troubles.retain(|trouble| {
+            let over = trouble.endpoint == *endpoint;
+            if over && trouble.reported {
+                info!("{}: the socket at {endpoint} could be opened now", endpoint.name);
+            }
+            !over
+        });
+    }
+}
+
+impl Endpoint {
+    fn is_unicast(&self) -> bool {
+        match self.role {
+            Role::UnicastV4(..) | Role::UnicastV6 { .. } => true,
+            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use landfall_core::{Channel, InterfaceAddress, InterfaceKind};
+
+    use super::*;
+
+    /// Loopback, with these addresses of the prefix 127.0.0.0/8 or others that this machine has not got.
+    fn loopback(addresses: &[[u8; 4]]) -> Interface {
+        Interface {
+            index: 1,
+            name: "lo".to_owned(),
+            kind: InterfaceKind::Loopback,
+            up: true,
+            running: true,
+            multicast: false,
+            broadcast: false,
+            default_route: false,
+            addresses: addresses.iter().map(|ip| InterfaceAddress { ip: IpAddr::from(*ip), prefix: 8 }).collect(),
+        }
+    }
+
+    fn sockets() -> Sockets {
+        Sockets::new(Families { ipv4: true, ipv6: true, mdns: false })
+    }
+
+    fn meta(source: [u8; 4], arrived_on: u32) -> RecvMeta {
+        let mut meta = RecvMeta::default();
+        meta.addr = SocketAddr::from((source, 17892));
+        meta.interface_index = Some(arrived_on);
+        meta
+    }
+
+    #[test]
+    fn sockets_stay_open_while_their_address_stays_and_are_closed_with_it() {
+        let mut sockets = sockets();
+        sockets.serve(&[loopback(&[[127, 0, 0, 1]])]);
+        let before: Vec<SocketAddr> = sockets.ports.iter().map(|port| port.local).collect();
+        sockets.serve(&[loopback(&[[127, 0, 0, 1]])]);
+        assert_eq!(before, sockets.ports.iter().map(|port| port.local).collect::<Vec<_>>());
+        assert!(!before.is_empty());
+        sockets.serve(&[]);
+        assert!(sockets.ports.is_empty());
+    }
+
+    #[test]
+    fn two_nodes_have_one_unicast_socket_each_and_never_the_same() {
+        let (mut one, mut two) = (sockets(), sockets());
+        one.serve(&[loopback(&[[127, 0, 0, 5]])]);
+        two.serve(&[loopback(&[[127, 0, 0, 5]])]);
+        let unicast = |sockets: &Sockets| -> Vec<SocketAddr> {
+            sockets.ports.iter().filter(|port| port.endpoint.is_unicast()).map(|port| port.local).collect()
+        };
+        assert_eq!((unicast(&one).len(), unicast(&two).len()), (1, 1));
+        assert_ne!(unicast(&one), unicast(&two));
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_bound_is_withheld_until_it_can_and_tried_again_soon() {
+        let mut sockets = sockets();
+        let listed = [loopback(&[[127, 0, 0, 1], [198, 51, 100, 7]])];
+        assert_eq!(sockets.usable(&listed), listed);
+        sockets.serve(&listed);
+        assert!(sockets.changed);
+        assert_eq!(sockets.usable(&listed), [loopback(&[[127, 0, 0, 1]])]);
+        let retry = sockets.retry().expect("it is tried again");
+        assert!(retry <= Instant::now() + SOON);
+        sockets.retry_due(retry);
+        assert_eq!(sockets.usable(&listed), [loopback(&[[127, 0, 0, 1]])]);
+        // As if the address could be bound now: what is over is no longer withheld.
+        let endpoint =
+            sockets.troubles.iter().map(|trouble| &trouble.endpoint).find(|e| e.is_unicast()).unwrap().clone();
+        sockets.changed = false;
+        sockets.over(&endpoint);
+        assert!(sockets.changed);
+        assert_eq!(sockets.usable(&listed), listed);
+    }
+
+    #[test]
+    fn an_address_that_went_away_is_not_tried_any_more() {
+        let mut sockets = sockets();
+        sockets.serve(&[loopback(&[[198, 51, 100, 7]])]);
+        assert!(sockets.retry().is_some());
+        sockets.usable(&[loopback(&[[127, 0, 0, 1]])]);
+        sockets.serve(&[loopback(&[[127, 0, 0, 1]])]);
+        assert_eq!(sockets.retry(), None);
+    }
+
+    #[test]
+    fn trouble_that_lasts_is_tried_less_and_less_often_but_always_again() {
+        let mut sockets = sockets();
+        let refused = io::Error::from(io::ErrorKind::AddrInUse);
+        let endpoint = Endpoint::all_of(&loopback(&[[127, 0, 0, 1]]), sockets.families).remove(0);
+        let mut delays = Vec::new();
+        for _ in 0..20 {
+            sockets.trouble(endpoint.clone(), &refused);
+            delays.push(sockets.retry().unwrap().saturating_duration_since(Instant::now()));
+        }
+        assert!(delays.is_sorted_by(|sooner, later| *sooner <= *later + Duration::from_millis(50)));
+        assert!(delays[0] <= LATER && delays[19] > LATEST - Duration::from_secs(1) && delays[19] <= LATEST);
+        assert_eq!(sockets.troubles.len(), 1);
+    }
+
+    #[test]
+    fn what_arrives_on_another_interface_is_dropped_unless_this_machine_sent_it() {
+        let mut sockets = sockets();
+        sockets.serve(&[loopback(&[[127, 0, 0, 1]])]);
+        assert!(sockets.admit(0, &meta([10, 0, 0, 9], 1), b"x").is_some());
+        assert!(sockets.admit(0, &meta([10, 0, 0, 9], 7), b"x").is_none());
+        assert!(sockets.admit(0, &meta([127, 0, 0, 1], 7), b"x").is_some());
+        assert!(sockets.admit(0, &meta([10, 0, 0, 9], 1), &[0; LONGEST + 1]).is_none());
+        assert!(sockets.admit(99, &meta([10, 0, 0, 9], 1), b"x").is_none());
+        let counters = sockets.counters;
+        assert_eq!((counters.received, counters.misdirected, counters.oversized), (2, 1, 1));
+    }
+
+    #[test]
+    fn what_no_socket_can_send_is_counted() {
+        let mut sockets = sockets();
+        sockets.serve(&[loopback(&[[127, 0, 0, 1]])]);
+        let to = |destination: &str, interface, channel| Transmit {
+            channel,
+            interface,
+            destination: destination.parse().unwrap(),
+            payload: Bytes::from_static(b"x"),
+        };
+        sockets.send(to("127.0.0.1:9", 1, Channel::Beacon));
+        sockets.send(to("127.0.0.1:9", 2, Channel::Beacon));
+        sockets.send(to("[ff12::4c46]:17892", 1, Channel::Beacon));
+        sockets.send(to("224.0.0.251:5353", 1, Channel::Mdns));
+        assert_eq!((sockets.counters.sent, sockets.counters.unroutable), (1, 3));
+    }
+}
