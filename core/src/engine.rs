@@ -206,7 +206,7 @@ impl Engine {
                     && let Some(sender) = probe.sender
                 {
                     self.registry.asked_by(&sender, source);
-                    self.introductions.asked_by(source);
+                    self.introductions.asked_by(sender, source, now.at);
                 }
             }
             Some(Unsigned::AnonymousDiscover) => {
@@ -255,9 +255,11 @@ impl Engine {
                 interface,
                 prove: reaction.prove,
                 tell: reaction.tell && self.announcer.has_identity(),
-                known: false,
+                known: reaction.known,
             };
             self.introductions.begin(introduction, delay, now.at);
+        } else if reaction.answer {
+            self.announcer.answer_later(address, interface, false, self.registry.crowd(), now.at);
         }
     }
 

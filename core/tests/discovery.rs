@@ -36,13 +36,14 @@ fn a_newcomer_and_those_who_are_there_know_each_other_within_a_tenth_of_a_second
 
 #[test]
 fn on_a_network_that_loses_a_third_two_know_each_other_within_five_seconds() {
-    for seed in 0..300 {
-        let mut lan = Lan::new(seed).loss(0.3).nodes(1);
+    let late = |seed: &u64| {
+        let mut lan = Lan::new(*seed).loss(0.3).nodes(1);
         lan.run_until(secs(20));
         lan.add(Host::new(2));
-        let known = lan.run_until_holds(secs(25), Lan::all_know_all);
-        assert!(known.is_some(), "seed {seed}: after five seconds these do not know: {:?}", lan.strangers());
-    }
+        lan.run_until_holds(secs(25), Lan::all_know_all).is_none()
+    };
+    let late: Vec<u64> = (0..300).filter(late).collect();
+    assert!(late.is_empty(), "with these seeds it takes longer: {late:?}");
 }
 
 #[test]

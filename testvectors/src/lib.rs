@@ -1,1 +1,12 @@
-//! placeholder
+//! What Landfall is tested with: a simulated LAN, a replayer of captures, a recorder of traces, wire vectors, and the bodies
+//! of the fuzz targets. Nothing here is published or runs in a node.
+
+pub mod capture;
+pub mod forge;
+pub mod fuzzing;
+pub mod lab;
+pub mod oracle;
+pub mod replay;
+pub mod sim;
+pub mod trace;
+pub mod vectors;

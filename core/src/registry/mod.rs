@@ -12,6 +12,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::config::Limits;
+use crate::discovery::introduction;
 use crate::identity::PeerId;
 use crate::interface::Interface;
 use crate::io::{Event, OfflineReason, PeerChange, Warning};
@@ -24,10 +25,10 @@ use crate::wire::probe::Answer;
 pub use peer::{AddressState, Peer, PeerAddress, Source, Trust};
 use table::{Candidate, Entry, Liveness, Table};
 
-/// How long a node that was heard may take to prove itself.
-const CANDIDATE_LIFETIME: Duration = Duration::from_secs(30);
 /// How long a silent peer may take to answer before it is offline: a whole introduction and its last round trip.
 const LAST_CALL: Duration = Duration::from_secs(3);
+/// Among fewer nodes than this nobody is spared an answer.
+const FEW: usize = 32;
 /// A warning about a full table is worth one line a minute.
 const FULL_WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -52,6 +53,10 @@ pub(crate) struct Reaction {
     pub(crate) prove: bool,
     /// Tell it that we are here.
     pub(crate) tell: bool,
+    /// Answer it once: it asks everybody, and knows us as far as we can tell.
+    pub(crate) answer: bool,
+    /// It proved itself before at the address that it was heard from.
+    pub(crate) known: bool,
 }
 
 /// A peer to be asked whether it is still there.
@@ -148,12 +153,13 @@ impl Registry {
             });
         }
         let candidate = Candidate { announcement, heard: now.at, knows_us: told };
-        self.table.insert_candidate(candidate, now.at + CANDIDATE_LIFETIME);
-        Reaction { prove: true, tell: !told }
+        self.table.insert_candidate(candidate, now.at + introduction::MEMORY);
+        Reaction { prove: true, tell: !told, ..Reaction::default() }
     }
 
     fn heard_peer(&mut self, announcement: Announcement, now: Now, out: &mut Outbox) -> Reaction {
         let id = announcement.id;
+        let few = self.crowd() < FEW;
         let Some(entry) = self.table.entry_mut(&id) else { return Reaction::default() };
         let restarted = entry.instance != Some(announcement.instance);
         let online = entry.peer.online;
@@ -164,8 +170,11 @@ impl Registry {
         entry.restart(announcement.instance, out);
         let gone = entry.prune(&announcement.body);
         let old_name = entry.describe(announcement.body.profile, out);
+        let known = entry.peer.has_proved_at(announcement.source);
         let confirmed = entry.heard_at(announcement.source, announcement.interface, out);
         let tell = announcement.answer_me && !entry.knows_us;
+        // It may know us and still lack the proof: our answers get lost, too. Where there are many, it waits for the next round.
+        let answer = announcement.answer_me && entry.knows_us && few;
         if let Some(old_name) = &old_name {
             self.table.rename(&id, old_name);
         }
@@ -181,7 +190,7 @@ impl Registry {
         if restarted || old_name.is_some() {
             self.persist(&id, out);
         }
-        Reaction { prove: !online || !confirmed, tell: tell || !online || restarted }
+        Reaction { prove: !online || !confirmed, tell: tell || !online || restarted, answer, known }
     }
 
     /// A goodbye that verified.

@@ -115,6 +115,11 @@ impl Entry {
 }
 
 impl Peer {
+    /// Whether it proved itself at this address, now or earlier.
+    pub(super) fn has_proved_at(&self, address: SocketAddr) -> bool {
+        self.addresses.iter().any(|known| known.address == address && known.rtt.is_some())
+    }
+
     /// Adds or updates an address. A host has one port per peer, so a new one replaces the old.
     pub(super) fn add_address(
         &mut self,
@@ -319,9 +324,6 @@ impl Table {
         entry.knows_us = false;
         for known in &mut entry.peer.addresses {
             known.state = AddressState::Heard;
-            if self.by_address.get(&known.address) == Some(id) {
-                self.by_address.remove(&known.address);
-            }
         }
         self.park(id);
         true

@@ -295,8 +295,8 @@ impl Profile {
         Ok(())
     }
 
-    /// The profile without what makes it long: what an anonymous question is answered with.
-    pub(crate) fn brief(&self) -> Self {
+    /// The profile without what makes it long.
+    fn brief(&self) -> Self {
         Self { name: self.name.clone(), status: self.status, software: self.software.clone(), ..Self::default() }
     }
 }
@@ -396,6 +396,16 @@ pub(crate) fn encode_announce(profile: &Profile, addresses: &[IpAddr]) -> Vec<u8
         add_padding(&mut body, missing);
     }
     body
+}
+
+/// The body of an announce that is no longer than an anonymous question: all there is to say if it fits, else the brief form.
+pub(crate) fn encode_short_announce(profile: &Profile, addresses: &[IpAddr]) -> Vec<u8> {
+    let body = encode_announce(profile, addresses);
+    if HEADER_LENGTH + body.len() + SIGNATURE_LENGTH <= ANONYMOUS_LENGTH {
+        body
+    } else {
+        encode_announce(&profile.brief(), addresses)
+    }
 }
 
 /// The body of a goodbye or an anonymous discover: an empty map.

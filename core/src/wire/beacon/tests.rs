@@ -76,9 +76,16 @@ fn a_discover_is_not_much_smaller_than_what_answers_it() {
     assert_eq!(frame.len(), ANONYMOUS_LENGTH);
     assert_eq!(Beacon::parse(&frame).unwrap().header, anonymous);
     assert_eq!(Beacon::parse(&frame).unwrap().signed(), None);
-    let longest = Profile { name: "x".repeat(63), software: "y".repeat(64), ..full_profile() }.brief();
-    let answer = signed(&header(Kind::Announce), &encode_announce(&longest, &[IpAddr::from([0; 16]); 8]));
-    assert!(answer.len() <= ANONYMOUS_LENGTH, "{}", answer.len());
+    let capabilities = vec!["x".repeat(64); 8];
+    let longest = Profile { name: "x".repeat(63), software: "y".repeat(64), capabilities, ..full_profile() };
+    for (profile, addresses) in [(&longest, 8), (&longest, 0), (&full_profile(), 8), (&full_profile(), 1)] {
+        let body = encode_short_announce(profile, &vec![IpAddr::from([0; 16]); addresses]);
+        assert!(signed(&header(Kind::Announce), &body).len() <= ANONYMOUS_LENGTH);
+        let read = Body::decode(&body).unwrap().profile;
+        assert!(read == *profile || read == profile.brief());
+    }
+    let usual = encode_short_announce(&full_profile(), &[IpAddr::from([10, 0, 0, 1])]);
+    assert_eq!(Body::decode(&usual).unwrap().profile, full_profile(), "what fits is told");
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! The name a node goes by when nobody gives it one: the machine's host name.
+
+/// The bound of the wire format, in bytes.
+const LONGEST: usize = 63;
+
+/// The first label of the host name, fit to be announced; `landfall` when the machine has no name worth telling.
+pub(crate) fn default_name() -> String {
+    fit(&host_name())
+}
+
+/// Checks a name that a person chose.
+pub(crate) fn parse_name(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.len() > LONGEST {
+        return Err(format!("it has {} bytes; a name has 1 to {LONGEST}", name.len()));
+    }
+    if name.contains(char::is_control) {
+        return Err(String::from("a name has no control characters"));
+    }
+    Ok(name.to_owned())
+}
+
+fn fit(host_name: &str) -> String {
+    let label = host_name.split('.').next().unwrap_or_default();
+    let mut name: String = label.chars().filter(|c| !c.is_control()).collect();
+    name.truncate(name.floor_char_boundary(LONGEST));
+    let name = name.trim();
+    if matches!(name, "" | "localhost" | "(none)") { String::from("landfall") } else { name.to_owned() }
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_name_is_the_first_label_and_always_fits_the_wire() {
+        assert_eq!(fit("studio.lan.example"), "studio");
+        assert_eq!(fit("stu\u{7}dio\u{1b}"), "studio");
+        assert_eq!(fit(&"ü".repeat(40)), "ü".repeat(31));
+        for nothing in ["", ".", "localhost", "localhost.localdomain", "(none)", "\u{1}"] {
+            assert_eq!(fit(nothing), "landfall", "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_chosen_name_is_taken_as_it_is_or_not_at_all() {
+        assert_eq!(parse_name("Anna’s Büro").as_deref(), Ok("Anna’s Büro"));
+        assert!(parse_name("").is_err());
+        assert!(parse_name(&"a".repeat(64)).is_err());
+        assert!(parse_name("a\nb").is_err());
+    }
+}

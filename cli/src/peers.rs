@@ -1,0 +1,150 @@
+//! `landfall peers`: what the running node knows, as a table for people or as JSON for programs.
+
+use std::io::Write;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::args;
+use crate::error::Failure;
+use crate::home::Home;
+use crate::ipc::{self, Change, ChangeView};
+use crate::terminal::{BOLD, DIM, GREEN, Sign, happened, print, round_trip};
+use crate::text::{clipped, column, width};
+use crate::view::{PeerView, endpoint};
+
+/// The widest a column grows for a hostile or merely long name.
+const WIDEST: usize = 40;
+
+/// Runs the command.
+pub(crate) fn run(home: &Home, options: &args::Peers) -> Result<(), Failure> {
+    match (options.watch, options.json) {
+        (true, true) => watch(home, |changes| changes.iter().try_for_each(|change| print(&json(change)?))),
+        (true, false) => {
+            let mut begun = false;
+            watch(home, |changes| {
+                if !std::mem::replace(&mut begun, true) {
+                    let known: Vec<PeerView> = changes.into_iter().map(|change| change.peer).collect();
+                    table(&known)?;
+                    return print(&format!("{DIM}watching; Ctrl-C ends it{DIM:#}"));
+                }
+                changes.iter().try_for_each(|change| print(&line(change)))
+            })
+        }
+        (false, true) => {
+            let peers = ask(home)?;
+            let mut text = serde_json::to_string_pretty(&peers).map_err(|error| Failure::Failed(error.to_string()))?;
+            text.push('\n');
+            let mut out = std::io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
+        }
+        (false, false) => table(&ask(home)?),
+    }
+}
+
+fn ask(home: &Home) -> Result<Vec<PeerView>, Failure> {
+    ipc::ask(home, "/v1/peers")?.or_how_to_start(home)
+}
+
+fn watch(home: &Home, each: impl FnMut(Vec<ChangeView>) -> Result<(), Failure>) -> Result<(), Failure> {
+    ipc::watch(home, "/v1/peers?watch=true", each)?.or_how_to_start(home)?;
+    Err(Failure::Failed(format!("the node in {} stopped", home.shown())))
+}
+
+fn json(change: &ChangeView) -> Result<String, Failure> {
+    serde_json::to_string(change).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// One change in words.
+fn line(change: &ChangeView) -> String {
+    let peer = &change.peer;
+    let (sign, words) = match change.change {
+        Change::Known | Change::Online => (Sign::Plus, format!("is here: {}", address(peer))),
+        Change::Changed => (Sign::Tilde, format!("changed: {}, {}", address(peer), clipped(&peer.status, WIDEST))),
+        Change::Offline => (Sign::Minus, String::from("is gone")),
+        Change::Forgotten => (Sign::Minus, String::from("is forgotten")),
+    };
+    happened(sign, peer.label(), peer.short_id(), &words)
+}
+
+fn table(peers: &[PeerView]) -> Result<(), Failure> {
+    if peers.is_empty() {
+        return print("No peers yet. Start landfall on another machine of this network, and it appears here.");
+    }
+    let now = Timestamp::now();
+    let mut peers: Vec<&PeerView> = peers.iter().collect();
+    peers.sort_by(|a, b| (!a.online, a.label(), &a.id).cmp(&(!b.online, b.label(), &b.id)));
+    let heading = ["NAME", "ID", "STATE", "ADDRESS", "RTT", "LAST SEEN", "TRUST"].map(String::from);
+    let rows: Vec<[String; 7]> = peers
+        .iter()
+        .map(|peer| {
+            [
+                peer.label().to_owned(),
+                peer.short_id().to_owned(),
+                String::from(if peer.online { "online" } else { "offline" }),
+                address(peer),
+                rtt(peer).map_or_else(|| String::from("-"), round_trip),
+                ago(peer.last_seen, now),
+                peer.trust.clone(),
+            ]
+        })
+        .collect();
+    let widths: [usize; 7] = std::array::from_fn(|i| {
+        let widest = rows.iter().map(|row| width(&row[i])).chain([heading[i].len()]).max().unwrap_or(0);
+        // A link-local address with its interface and port is as long as an address can get, and must stay whole.
+        if i == 3 { widest } else { widest.min(WIDEST) }
+    });
+    let fitted = |row: &[String; 7]| -> [String; 7] { std::array::from_fn(|i| column(&row[i], widths[i])) };
+    print(&format!("{BOLD}{}{BOLD:#}", fitted(&heading).join("  ").trim_end()))?;
+    for (row, peer) in rows.iter().zip(peers) {
+        let [name, id, state, address, rtt, seen, trust] = fitted(row);
+        let style = if peer.online { GREEN } else { DIM };
+        let trust = trust.trim_end();
+        print(&format!("{name}  {DIM}{id}{DIM:#}  {style}{state}{style:#}  {address}  {rtt}  {seen}  {trust}"))?;
+    }
+    Ok(())
+}
+
+/// The best address, and how many more there are.
+fn address(peer: &PeerView) -> String {
+    let Some(best) = peer.addresses.first() else { return String::from("-") };
+    let more = match peer.addresses.len() {
+        1 => String::new(),
+        count => format!(" (+{})", count - 1),
+    };
+    format!("{}{more}", clipped(&endpoint(&best.address, best.port), 80))
+}
+
+fn rtt(peer: &PeerView) -> Option<Duration> {
+    peer.addresses.iter().find_map(|address| address.rtt_us).map(Duration::from_micros)
+}
+
+/// How long ago something was, as people say it.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).max(SignedDuration::ZERO).as_secs();
+    match seconds {
+        0 => String::from("now"),
+        1..=119 => format!("{seconds} s ago"),
+        120..=7_199 => format!("{} min ago", seconds / 60),
+        7_200..=172_799 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        let now = Timestamp::from_second(1_000_000_000).unwrap();
+        let before = |seconds| ago(now - SignedDuration::from_secs(seconds), now);
+        assert_eq!(before(0), "now");
+        assert_eq!(before(-5), "now", "a clock that is ahead");
+        assert_eq!(before(3), "3 s ago");
+        assert_eq!(before(119), "119 s ago");
+        assert_eq!(before(120), "2 min ago");
+        assert_eq!(before(7_200), "2 h ago");
+        assert_eq!(before(200_000), "2 days ago");
+    }
+}

@@ -1,0 +1,47 @@
+//! `landfall whoami`: the id of this node, made on the spot if there is none.
+
+use serde::Serialize;
+
+use crate::args;
+use crate::error::Failure;
+use crate::home::Home;
+use crate::terminal::{BOLD, DIM, print};
+use crate::text::safe;
+use crate::{identity_file, name};
+
+#[derive(Serialize)]
+struct Who {
+    id: String,
+    name: String,
+    home: String,
+}
+
+/// Runs the command.
+pub(crate) fn run(home: &Home, options: &args::Whoami) -> Result<(), Failure> {
+    home.create()?;
+    let id = identity_file::load_or_create(home)?.id().to_string();
+    let name = running_name(home, &id).unwrap_or_else(name::default_name);
+    if options.json {
+        let who = Who { id, name, home: home.path().to_string_lossy().into_owned() };
+        let text = serde_json::to_string_pretty(&who).map_err(|error| Failure::Failed(error.to_string()))?;
+        return print(&text);
+    }
+    print(&format!("{DIM}id{DIM:#}    {BOLD}{id}{BOLD:#}"))?;
+    print(&format!("{DIM}name{DIM:#}  {}", safe(&name)))?;
+    print(&format!("{DIM}home{DIM:#}  {}", home.shown()))
+}
+
+/// The name of the node that runs here, which `up --name` may have chosen.
+#[cfg(unix)]
+fn running_name(home: &Home, id: &str) -> Option<String> {
+    use crate::ipc::{Asked, HealthView};
+    match crate::ipc::ask::<HealthView>(home, "/v1/health") {
+        Ok(Asked::Answer(health)) if health.id == id => Some(health.name),
+        Ok(Asked::Answer(_) | Asked::Nobody) | Err(_) => None,
+    }
+}
+
+#[cfg(not(unix))]
+fn running_name(_home: &Home, _id: &str) -> Option<String> {
+    None
+}

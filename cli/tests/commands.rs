@@ -1,0 +1,290 @@
+//! The commands as a person types them, as far as they need no other machine.
+
+#![cfg(unix)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Stdio;
+
+use support::{directory, finish, landfall, loopback, run, run_in};
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_first_whoami_makes_a_private_key_and_the_next_ones_keep_it() {
+    let directory = directory();
+    let home = directory.path().join("new/home");
+    let first = run_in(&home, &["whoami", "--json"]).json();
+    let id = first["id"].as_str().unwrap();
+    assert!(id.starts_with("lp1") && id.len() == 61, "{id}");
+    assert!(!first["name"].as_str().unwrap().is_empty());
+    assert_eq!(first["home"], home.to_str().unwrap());
+    assert_eq!(first.as_object().unwrap().len(), 3);
+    assert_eq!(mode(&home), 0o700);
+    assert_eq!(mode(&home.join("identity.key")), 0o600);
+    assert_eq!(names(&home), ["identity.key"], "nothing else is left behind");
+    assert_eq!(run_in(&home, &["whoami", "--json"]).json(), first);
+    assert!(run_in(&home, &["whoami"]).ok().contains(id));
+}
+
+#[test]
+fn processes_that_make_the_key_at_once_agree_on_one() {
+    let directory = directory();
+    let home = directory.path().to_str().unwrap();
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            landfall(&["--home", home, "whoami", "--json"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let ids: Vec<_> = children.into_iter().map(|child| finish(child).json()["id"].clone()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_eq!(names(directory.path()), ["identity.key"]);
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
+    let home = directory();
+    run_in(home.path(), &["whoami"]).ok();
+    let key = home.path().join("identity.key");
+    for open in [0o640, 0o604, 0o660] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(open)).unwrap();
+        let refused = run_in(home.path(), &["whoami"]);
+        let line = refused.one_line(1);
+        assert!(line.contains(&format!("chmod 600 {}", key.display())), "{line}");
+        assert!(run_in(home.path(), &["up", "--foreground"]).one_line(1).contains("chmod 600"));
+        assert_eq!(mode(&key), open, "it is the owner who mends it");
+    }
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    run_in(home.path(), &["whoami"]).ok();
+}
+
+#[test]
+fn a_file_that_is_no_key_is_refused_by_its_path_and_left_as_it_is() {
+    let home = directory();
+    let key = home.path().join("identity.key");
+    let half = format!("landfall-secret-key-1 {}", "ab".repeat(16));
+    for content in ["", "hello\n", half.as_str(), &"x".repeat(100_000)] {
+        fs::write(&key, content).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        let refused = run_in(home.path(), &["whoami"]);
+        assert!(refused.one_line(1).contains(key.to_str().unwrap()));
+        assert_eq!(fs::read_to_string(&key).unwrap(), content);
+    }
+    fs::remove_file(&key).unwrap();
+    fs::create_dir(&key).unwrap();
+    assert!(run_in(home.path(), &["whoami"]).one_line(1).contains(key.to_str().unwrap()));
+}
+
+#[test]
+fn a_home_that_cannot_be_is_named_in_one_line() {
+    let directory = directory();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let home = file.join("home");
+    for command in [&["whoami"][..], &["up", "--foreground"]] {
+        assert!(run_in(&home, command).one_line(1).contains(home.to_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_home_that_may_not_be_read_is_named_in_one_line() {
+    if rustix::process::geteuid().is_root() {
+        eprintln!("skipped: root may read everything");
+        return;
+    }
+    let directory = directory();
+    let home = directory.path().join("home");
+    fs::create_dir(&home).unwrap();
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o000)).unwrap();
+    for command in [&["whoami"][..], &["up", "--foreground"], &["peers"]] {
+        assert!(run_in(&home, command).one_line(1).contains(home.to_str().unwrap()));
+    }
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_home_of_ours_that_is_open_is_closed_and_a_directory_of_others_is_refused() {
+    let home = directory();
+    run_in(home.path(), &["whoami"]).ok();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    run_in(home.path(), &["whoami"]).ok();
+    assert_eq!(mode(home.path()), 0o700);
+
+    let other = directory();
+    fs::write(other.path().join("letter.txt"), "").unwrap();
+    fs::set_permissions(other.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let refused = run_in(other.path(), &["whoami"]);
+    assert!(refused.one_line(1).contains("chmod 700"));
+    assert_eq!(mode(other.path()), 0o755);
+    assert_eq!(names(other.path()), ["letter.txt"], "nothing is left half-written");
+}
+
+#[test]
+fn the_home_comes_from_the_flag_then_the_environment_then_the_platform() {
+    let directory = directory();
+    let home = |path: &str| directory.path().join(path).into_os_string().into_string().unwrap();
+    let ask = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = landfall(&[&["whoami", "--json"], arguments].concat());
+        command.env("HOME", home("user")).env_remove("XDG_DATA_HOME");
+        if let Some(value) = variable {
+            command.env("LANDFALL_HOME", value);
+        }
+        let done = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        done.json()["home"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(ask(&["--home", &home("flag")], Some(&home("variable"))), home("flag"));
+    assert_eq!(ask(&[], Some(&home("variable"))), home("variable"));
+    assert!(ask(&[], None).starts_with(&home("user")));
+    assert!(ask(&[], Some("")).starts_with(&home("user")), "an empty variable is as good as none");
+}
+
+#[test]
+fn up_without_foreground_says_how_to_start_it_and_makes_nothing() {
+    let directory = directory();
+    let home = directory.path().join("home");
+    let refused = run_in(&home, &["up"]);
+    assert!(refused.one_line(2).contains("landfall up --foreground"));
+    assert!(!home.exists());
+}
+
+#[test]
+fn an_unknown_interface_is_named_with_those_that_exist_and_nothing_is_made() {
+    let directory = directory();
+    let home = directory.path().join("home");
+    for command in [&["up", "--foreground"][..], &["discover"]] {
+        let refused = run_in(&home, &[command, &["--interface", "eth\u{1b}[31m77"]].concat());
+        let line = refused.one_line(2);
+        assert!(line.contains("eth\\u{1b}[31m77") && line.contains(loopback()), "{line}");
+    }
+    assert!(!home.exists());
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() {
+    let long = "x".repeat(64);
+    let cases: [&[&str]; 12] = [
+        &[],
+        &["fly"],
+        &["peers", "--no-such-flag"],
+        &["up", "--foreground", "--name", ""],
+        &["up", "--foreground", "--name", &long],
+        &["up", "--foreground", "--name", "a\nb"],
+        &["up", "--foreground", "--no-ipv4", "--no-ipv6"],
+        &["discover", "not-a-type"],
+        &["discover", "--timeout", "soon"],
+        &["discover", "--timeout", "1s", "--watch"],
+        &["--color", "sometimes", "version"],
+        &["--log", "l=o=u=d", "version"],
+    ];
+    let home = directory();
+    for case in cases {
+        let done = run_in(home.path(), case);
+        assert_eq!(done.code, Some(2), "{case:?}: {done:?}");
+        assert!(!done.err.is_empty() && done.out.is_empty(), "{case:?}: {done:?}");
+    }
+    assert_eq!(names(home.path()), [""; 0]);
+}
+
+#[test]
+fn the_version_is_told_to_people_and_programs() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(run(&["version"]).ok(), format!("landfall {version}\n"));
+    assert_eq!(run(&["--version"]).ok(), format!("landfall {version}\n"));
+    assert_eq!(run(&["version", "--json"]).json(), serde_json::json!({ "name": "landfall", "version": version }));
+}
+
+#[test]
+fn every_command_explains_itself() {
+    for command in ["up", "peers", "discover", "whoami", "demo", "version"] {
+        let help = run(&[command, "--help"]);
+        assert!(help.ok().contains("Usage: landfall "), "{command}");
+    }
+    assert!(run(&["--help"]).ok().contains("Examples:"));
+}
+
+#[test]
+fn without_a_node_peers_says_how_to_start_one() {
+    let directory = directory();
+    let home = directory.path().join("no node here");
+    for command in [&["peers"][..], &["peers", "--json"], &["peers", "--watch"], &["peers", "--json", "--watch"]] {
+        let failed = run_in(&home, command);
+        let line = failed.one_line(1);
+        assert!(line.contains(&format!("landfall up --foreground --home '{}'", home.display())), "{line}");
+    }
+    assert!(!home.exists());
+}
+
+#[test]
+fn colours_are_used_when_asked_for_and_never_in_a_pipe() {
+    let home = directory();
+    assert!(!run_in(home.path(), &["whoami"]).ok().contains('\u{1b}'));
+    assert!(run_in(home.path(), &["--color", "always", "whoami"]).ok().contains('\u{1b}'));
+    assert!(!run_in(home.path(), &["--color=never", "whoami"]).ok().contains('\u{1b}'));
+    assert!(run(&["--color", "always", "--help"]).ok().contains('\u{1b}'));
+    assert!(!run(&["--help"]).ok().contains('\u{1b}'));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let home = directory();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let arguments = ["--home", home.path().to_str().unwrap(), "whoami"];
+    let child = landfall(&arguments).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let done = finish(child);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_home_reached_through_a_link_is_the_same_home() {
+    let directory = directory();
+    let (home, link) = (directory.path().join("home"), directory.path().join("link"));
+    let id = run_in(&home, &["whoami", "--json"]).json()["id"].clone();
+    symlink(&home, &link).unwrap();
+    assert_eq!(run_in(&link, &["whoami", "--json"]).json()["id"], id);
+}
+
+#[test]
+fn discovering_nothing_is_an_answer_that_names_where_it_looked() {
+    let network = support::network();
+    let arguments = ["discover", "--timeout", "300ms", "--interface", loopback(), "--network", &network];
+    let done = run(&[&arguments[..], &["_no-such-thing._tcp"]].concat());
+    assert_eq!(done.ok(), "");
+    assert!(done.err.contains("no _no-such-thing._tcp found") && done.err.contains(loopback()), "{done:?}");
+    assert_eq!(done.err.lines().count(), 1, "{done:?}");
+    let done = run(&[&arguments[..], &["--json", "_no-such-thing._tcp"]].concat());
+    assert_eq!(done.ok(), "");
+}
+
+#[test]
+fn an_overlong_service_name_is_looked_for_with_a_note() {
+    let done = run(&["discover", "_careagent-neuron._tcp", "--timeout", "100ms", "--interface", loopback()]);
+    assert!(done.err.contains("15 characters"), "{done:?}");
+    done.ok();
+}
+
+#[test]
+fn three_nodes_of_the_demo_find_each_other_and_no_home_is_touched() {
+    let directory = directory();
+    let home = directory.path().join("home");
+    let shown = run_in(&home, &["demo"]);
+    assert!(shown.ok().contains("All three know each other"), "{shown:?}");
+    assert_eq!(shown.out.matches(" away").count(), 6, "{shown:?}");
+    assert!(!home.exists());
+}

@@ -1,0 +1,150 @@
+//! Captures of programs that this project did not write, replayed into an observer that browses: golden files of all that it
+//! does, and what it must conclude. captures/README.md says what was on the network.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use landfall_core::{BrowseScope, Command, Config, Profile, SoftwareKeyring};
+use landfall_testvectors::capture;
+use landfall_testvectors::replay::Replay;
+
+const CAPTURES: [&str; 6] = [
+    "avahi-conflict-legacy",
+    "avahi-publish-browse",
+    "bonjour-service-careagent",
+    "ciao-conflict",
+    "clawnexus-cdp",
+    "zeroconf-register-browse-goodbye",
+];
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(name).with_extension("pcap")
+}
+
+/// A replay at a host that took no part in any of the captures.
+fn bystander() -> Replay {
+    Replay::at([10, 77, 0, 9].into(), 24).also_at("fe80::9".parse().expect("an address"), 64)
+}
+
+fn browsing(scope: BrowseScope, name: &str) -> String {
+    bystander().command(Duration::ZERO, Command::Browse(scope)).run(&path(name)).expect("the capture can be read")
+}
+
+fn scope_for(name: &str) -> BrowseScope {
+    // python-zeroconf tells its types only to those who ask, and nobody asked while this was captured.
+    if name.starts_with("zeroconf") {
+        BrowseScope::Type("_careagent-neuron._tcp".parse().expect("a type"))
+    } else {
+        BrowseScope::All
+    }
+}
+
+#[test]
+fn a_replay_does_what_its_golden_file_says() {
+    for name in CAPTURES {
+        insta::assert_snapshot!(name, browsing(scope_for(name), name));
+    }
+}
+
+#[test]
+fn a_replay_gives_the_same_text_twice() {
+    for name in CAPTURES {
+        assert_eq!(browsing(scope_for(name), name), browsing(scope_for(name), name), "{name}");
+    }
+}
+
+/// The events about services, without the addresses' host parts that the capture's machines made up for themselves.
+fn conclusions(name: &str) -> Vec<String> {
+    let text = browsing(scope_for(name), name);
+    let event = |line: &str| line.split_once(" event service ").map(|(_, event)| event.to_owned());
+    let without_link_local = |event: String| {
+        let words = event.split(' ').filter(|word| !word.starts_with("fe80::"));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    text.lines().filter_map(event).filter(|event| !event.starts_with("type")).map(without_link_local).collect()
+}
+
+#[test]
+fn the_printer_of_avahi_is_found_with_its_unicode_and_lost_after_its_goodbye() {
+    assert_eq!(
+        conclusions("avahi-publish-browse"),
+        [
+            r#"found "Anna’s Büro Printer" _ipp._tcp if2 at "host2.local" port 631 10.77.0.2 "txtvers"="1" "note"="Küche" "rp"="printers/a" "empty"="" "flag""#,
+            r#"lost "Anna’s Büro Printer" _ipp._tcp if2"#,
+        ]
+    );
+}
+
+#[test]
+fn two_of_one_name_end_as_two_services() {
+    let found = |name: &str| -> Vec<String> {
+        conclusions(name).into_iter().filter(|event| event.starts_with("found")).collect()
+    };
+    assert_eq!(
+        found("avahi-conflict-legacy"),
+        [
+            r#"found "Twin" _http._tcp if2 at "host2.local" port 8000 10.77.0.2 "a"="1""#,
+            r#"found "Twin #2" _http._tcp if2 at "host2-2.local" port 8001 10.77.0.3 "a"="2""#,
+        ]
+    );
+    let ciao = found("ciao-conflict");
+    assert_eq!(ciao.len(), 2, "{ciao:?}");
+    assert!(ciao[0].starts_with(r#"found "Same Name" _http._tcp if2"#) && ciao[0].contains(" port 8080 10.77.0.4 "));
+    assert!(
+        ciao[1].starts_with(r#"found "Same Name (2)" _http._tcp if2"#) && ciao[1].contains(" port 8081 10.77.0.5 ")
+    );
+}
+
+#[test]
+fn a_loopback_address_in_a_record_is_nobodys() {
+    assert!(!browsing(BrowseScope::All, "ciao-conflict").contains("127.0.0.1"));
+}
+
+#[test]
+fn the_service_with_the_overlong_name_and_the_one_with_the_bare_host_are_found_and_lost() {
+    let npi = |name: &str| conclusions(name);
+    let zeroconf = npi("zeroconf-register-browse-goodbye");
+    assert_eq!(zeroconf.len(), 2, "{zeroconf:?}");
+    assert!(
+        zeroconf[0].contains(r#"found "neuron-1234567893" _careagent-neuron._tcp"#)
+            && zeroconf[0].contains("port 3000 10.77.0.3 ")
+    );
+    assert!(zeroconf[1].starts_with(r#"lost "neuron-1234567893""#));
+    let bonjour = npi("bonjour-service-careagent");
+    assert_eq!(bonjour.len(), 2, "{bonjour:?}");
+    assert!(bonjour[0].contains(r#"at "host5" port 3001 10.77.0.5 "#), "{bonjour:?}");
+    assert!(bonjour[1].starts_with("lost"));
+}
+
+#[test]
+fn clawnexus_json_is_not_taken_for_a_peer() {
+    assert!(conclusions("clawnexus-cdp").is_empty());
+}
+
+#[test]
+fn a_node_that_only_listens_to_mdns_of_others_makes_no_peers_of_them() {
+    let keyring = SoftwareKeyring::from_seed(&[1; 32]);
+    let config = Config::node(keyring.id(), Profile { name: "node".into(), ..Profile::default() });
+    for name in CAPTURES {
+        let text =
+            bystander().configured(config.clone(), Some([1; 32])).run(&path(name)).expect("the capture can be read");
+        assert!(text.contains(" announce of "), "the node itself announces");
+        assert!(!text.contains("peer online") && !text.contains("event heard"), "{name}");
+    }
+}
+
+#[test]
+fn all_udp_datagrams_of_a_capture_are_read() {
+    let count = |name| capture::datagrams(&path(name)).expect("the capture can be read").len();
+    assert_eq!(count("clawnexus-cdp"), 8);
+    assert!(count("avahi-publish-browse") > 30);
+    assert!(CAPTURES.into_iter().all(|name| count(name) > 0));
+}
+
+#[test]
+fn a_file_that_is_no_capture_is_refused_in_one_line() {
+    let error = capture::datagrams(&path("README").with_extension("md")).expect_err("a text is no capture");
+    assert!(error.to_string().starts_with("not a capture in pcap or pcapng format"), "{error}");
+    let error = capture::datagrams(Path::new("no such file")).expect_err("there is none");
+    assert!(error.to_string().starts_with("the capture cannot be read"), "{error}");
+}
