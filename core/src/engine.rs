@@ -246,7 +246,8 @@ impl Engine {
 
     fn announced(&mut self, announcement: Announcement, now: Now) {
         let (id, address, interface) = (announcement.id, announcement.source, announcement.interface);
-        let reaction = self.registry.heard(announcement, now, &mut self.out);
+        let asked = self.introductions.was_asked_by(id, address, now.at);
+        let reaction = self.registry.heard(announcement, asked, now, &mut self.out);
         if reaction.prove || reaction.tell {
             let delay = self.announcer.newcomer_delay(self.registry.crowd());
             let introduction = Introduction {

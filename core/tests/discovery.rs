@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use landfall_core::{AddressState, Command, Event, OfflineReason, PeerChange, Profile, Warning};
-use landfall_testvectors::sim::{Host, Lan, ethernet, millis, secs};
+use landfall_testvectors::sim::{Cast, Host, Kind, Lan, ethernet, millis, secs};
 
 fn pair(seed: u64) -> Lan {
     let mut lan = Lan::new(seed).nodes(2);
@@ -31,6 +31,18 @@ fn a_newcomer_and_those_who_are_there_know_each_other_within_a_tenth_of_a_second
         let took = known.expect("they know each other within a second") - secs(30);
         assert!(took <= millis(100), "seed {seed}: it took {took:?}");
         assert!(!confirmed(&lan, 0, newcomer).is_empty());
+    }
+}
+
+#[test]
+fn two_who_start_together_tell_each_other_no_more_than_a_few_times() {
+    for seed in 0..20 {
+        let mut lan = Lan::new(seed).latency(millis(1), millis(1)).nodes(2);
+        lan.run_until(secs(40));
+        assert!(lan.all_know_all());
+        let told = lan.sent().seconds(Kind::Announce, Cast::Unicast, 0..40).sum::<u32>();
+        // Both directions, both families, and each may be repeated until the other has shown that it knows.
+        assert!(told <= 16, "seed {seed}: {told} unicast announces between two nodes that nothing was lost between");
     }
 }
 

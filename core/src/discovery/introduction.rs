@@ -6,7 +6,7 @@
 //! minute, for each of two keys at most, no probe larger than the frame that provoked it; only where more is heard from do
 //! we go on asking.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -29,6 +29,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(150);
 const SHORT_PAUSE: Duration = Duration::from_millis(300);
 const SHORT_TRIES: u8 = 16;
 const LONG_PAUSE: Duration = Duration::from_secs(4);
+/// How often one introduction sends our announce.
+const MAX_TELLS: u8 = 8;
+/// How many of those who asked us are remembered, and for how long.
+const ASKERS: usize = 256;
+const LATELY: Duration = Duration::from_secs(3);
 /// How many who have never proved themselves at an address are asked there within [`MEMORY`].
 const STRANGERS_PER_ADDRESS: usize = 2;
 /// An address that did not answer provokes no second introduction within this time.
@@ -66,6 +71,8 @@ pub(crate) struct Introductions {
     capacity: usize,
     exchanges: BTreeMap<Key, Exchange>,
     by_nonce: BTreeMap<[u8; 15], Key>,
+    /// Who has asked us lately, and when: a question may overtake the announce that would have made us expect it.
+    askers: VecDeque<(Key, Instant)>,
     timers: Timers<Key>,
     budget: TokenBucket,
     nonces: Stream,
@@ -81,6 +88,7 @@ struct Exchange {
     nonce: [u8; 15],
     sent: [Option<Instant>; MAX_TRIES as usize],
     tries: u8,
+    tells: u8,
     last_try: Option<Instant>,
     began: Instant,
     answered: bool,
@@ -103,6 +111,7 @@ impl Introductions {
             capacity,
             exchanges: BTreeMap::new(),
             by_nonce: BTreeMap::new(),
+            askers: VecDeque::new(),
             timers: Timers::new(),
             budget: TokenBucket::new(PER_SECOND, BURST, now),
             nonces: seed.stream("introduction.nonce"),
@@ -119,15 +128,18 @@ impl Introductions {
             if exchange.is_active() && !asks_anew {
                 exchange.introduction.prove |= introduction.prove;
                 exchange.introduction.tell |= introduction.tell;
-                self.hurry(key, now + delay);
+                if exchange.introduction.prove {
+                    self.hurry(key, now + delay);
+                }
                 return;
             }
             let exhausted = !exchange.answered && now.since(exchange.began) < MEMORY;
             if exhausted && !introduction.known {
                 return;
             }
-        } else if self.exchanges.len() >= self.capacity
-            || (!introduction.known && self.unanswered_at(introduction.address) >= STRANGERS_PER_ADDRESS)
+        } else if !introduction.known
+            && (self.exchanges.len() >= self.capacity
+                || self.unanswered_at(introduction.address) >= STRANGERS_PER_ADDRESS)
         {
             return;
         }
@@ -138,6 +150,7 @@ impl Introductions {
             nonce,
             sent: [None; MAX_TRIES as usize],
             tries: 0,
+            tells: 0,
             last_try: None,
             began: now,
             answered: false,
@@ -191,6 +204,9 @@ impl Introductions {
             let Introduction { address, interface, prove, tell: announce, .. } = exchange.introduction;
             if announce {
                 tell.push((address, interface));
+                let asked = asked_lately(&self.askers, key, now);
+                exchange.tells = exchange.tells.saturating_add(1);
+                exchange.introduction.tell = !asked && exchange.tells < MAX_TELLS;
             }
             if prove {
                 let nonce = full_nonce(exchange.nonce, exchange.tries);
@@ -242,14 +258,23 @@ impl Introductions {
     /// Somebody at this address, said to be `sender`, has asked us to prove ourselves: it is there and knows of us.
     pub(crate) fn asked_by(&mut self, sender: PeerId, source: SocketAddr, now: Instant) {
         let key = (source, sender);
+        if self.askers.len() >= ASKERS {
+            self.askers.pop_front();
+        }
+        self.askers.push_back((key, now));
         let Some(exchange) = self.exchanges.get_mut(&key) else { return };
         let was_active = exchange.is_active();
         // The first announce may still be waiting for its turn; only its repetition is needless.
         exchange.introduction.tell &= exchange.tries == 0;
         exchange.heard_again = true;
-        if exchange.is_active() && !was_active {
+        if exchange.is_active() && !was_active && exchange.introduction.prove {
             self.hurry(key, now);
         }
+    }
+
+    /// Whether somebody at this address, said to be `sender`, asked us lately.
+    pub(crate) fn was_asked_by(&self, sender: PeerId, source: SocketAddr, now: Instant) -> bool {
+        asked_lately(&self.askers, (source, sender), now)
     }
 
     /// The interfaces in use changed: what was said on one that is gone is over.
@@ -271,6 +296,10 @@ impl Introductions {
         }
         self.timers.clear(key);
     }
+}
+
+fn asked_lately(askers: &VecDeque<(Key, Instant)>, key: Key, now: Instant) -> bool {
+    askers.iter().any(|(asker, at)| *asker == key && now.since(*at) < LATELY)
 }
 
 /// The time between this try and the next one.

@@ -29,6 +29,8 @@ use table::{Candidate, Entry, Liveness, Table};
 const LAST_CALL: Duration = Duration::from_secs(3);
 /// Among fewer nodes than this nobody is spared an answer.
 const FEW: usize = 32;
+/// One answer will do for a round of announces, which comes by two families.
+const ANSWER_PAUSE: Duration = Duration::from_millis(200);
 /// A warning about a full table is worth one line a minute.
 const FULL_WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -129,19 +131,19 @@ impl Registry {
         last.is_none_or(|last| (epoch, sequence) > last)
     }
 
-    /// An announce that verified.
-    pub(crate) fn heard(&mut self, announcement: Announcement, now: Now, out: &mut Outbox) -> Reaction {
+    /// An announce that verified. `asked` says that its sender has asked us to prove ourselves lately, so it knows us.
+    pub(crate) fn heard(&mut self, announcement: Announcement, asked: bool, now: Now, out: &mut Outbox) -> Reaction {
         if !self.is_news(&announcement.id, announcement.epoch, announcement.sequence) {
             return Reaction::default();
         }
         if self.table.entry(&announcement.id).is_some() {
             self.heard_peer(announcement, now, out)
         } else {
-            self.heard_candidate(announcement, now, out)
+            self.heard_candidate(announcement, asked, now, out)
         }
     }
 
-    fn heard_candidate(&mut self, announcement: Announcement, now: Now, out: &mut Outbox) -> Reaction {
+    fn heard_candidate(&mut self, announcement: Announcement, asked: bool, now: Now, out: &mut Outbox) -> Reaction {
         let known = self.table.candidate(&announcement.id);
         let fresh = known.is_none_or(|candidate| candidate.announcement.instance != announcement.instance);
         let told = known.is_some_and(|candidate| candidate.knows_us) && !fresh;
@@ -152,7 +154,7 @@ impl Registry {
                 source: announcement.source,
             });
         }
-        let candidate = Candidate { announcement, heard: now.at, knows_us: told };
+        let candidate = Candidate { announcement, heard: now.at, knows_us: told || asked };
         self.table.insert_candidate(candidate, now.at + introduction::MEMORY);
         Reaction { prove: true, tell: !told, ..Reaction::default() }
     }
@@ -174,7 +176,11 @@ impl Registry {
         let confirmed = entry.heard_at(announcement.source, announcement.interface, out);
         let tell = announcement.answer_me && !entry.knows_us;
         // It may know us and still lack the proof: our answers get lost, too. Where there are many, it waits for the next round.
-        let answer = announcement.answer_me && entry.knows_us && few;
+        let pause_over = entry.answered.is_none_or(|last| now.at.since(last) >= ANSWER_PAUSE);
+        let answer = announcement.answer_me && entry.knows_us && few && pause_over;
+        if answer {
+            entry.answered = Some(now.at);
+        }
         if let Some(old_name) = &old_name {
             self.table.rename(&id, old_name);
         }

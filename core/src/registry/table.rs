@@ -28,6 +28,8 @@ pub(super) struct Entry {
     pub(super) liveness: Liveness,
     /// Its present instance has asked us to prove ourselves, so it has heard of us.
     pub(super) knows_us: bool,
+    /// When it was last answered although it knows us.
+    pub(super) answered: Option<Instant>,
     /// Its place in the queue of those that may be evicted: when it was parked there.
     parked: Option<UnixTime>,
     /// The source address it counts against; none for a peer that was restored and not heard since.
@@ -79,6 +81,7 @@ impl Entry {
             ttl: announcement.ttl,
             liveness: Liveness::Heard,
             knows_us,
+            answered: None,
             parked: None,
             source: None,
         }
@@ -103,6 +106,7 @@ impl Entry {
             ttl: Duration::ZERO,
             liveness: Liveness::Heard,
             knows_us: false,
+            answered: None,
             parked: None,
             source: None,
         }
