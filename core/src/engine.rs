@@ -92,9 +92,12 @@ impl Engine {
             return;
         }
         match input {
-            Input::Datagram(datagram) => self.datagram(&datagram, now),
             Input::Timeout => {}
             Input::Job(done) => self.job_done(done, now),
+            // Whoever is leaving has no more to learn, only goodbyes to sign.
+            Input::Datagram(_) | Input::Persisted(_) | Input::Interfaces(_) | Input::WallClock(_)
+                if !self.announcer.is_running() => {}
+            Input::Datagram(datagram) => self.datagram(&datagram, now),
             Input::Persisted(commit) => self.announcer.persisted(commit, now.at),
             Input::Interfaces(interfaces) => self.interfaces_changed(interfaces, now),
             Input::WallClock(wall) => self.wall_clock(wall, now),
@@ -222,6 +225,7 @@ impl Engine {
                 self.announcer.signed(done.id, done.output, &mut self.out);
                 return;
             }
+            JobOutput::Verified(_) if !self.announcer.is_running() => return,
             JobOutput::Verified(holds) => holds,
         };
         match self.intake.verified(done.id, holds, now.at) {
@@ -230,7 +234,8 @@ impl Engine {
                 self.announcer.answer_later(source, interface, false, self.registry.crowd(), now.at);
             }
             Some(Verified::Goodbye { id, epoch, sequence }) => {
-                self.registry.goodbye(&id, epoch, sequence, now, &mut self.out);
+                let left = self.registry.goodbye(&id, epoch, sequence, now, &mut self.out);
+                self.introductions.forget(|introduction| left && introduction.id == id);
             }
             Some(Verified::Answer { answer, arrived }) => {
                 if let Some(proof) = self.introductions.proved(&answer, arrived) {
@@ -286,7 +291,7 @@ impl Engine {
             self.out.event(Event::Warning(Warning::NoInterface));
         }
         self.registry.set_links(&links, now, &mut self.out);
-        self.introductions.forget_interfaces(|index| links.iter().any(|link| link.index == index));
+        self.introductions.forget(|introduction| !links.iter().any(|link| link.index == introduction.interface));
         self.browser.set_links(&links, self.ipv4, self.ipv6, now.at, &mut self.out);
         self.announcer.set_links(links, now.at);
     }

@@ -134,6 +134,16 @@ fn a_node_that_only_listens_to_mdns_of_others_makes_no_peers_of_them() {
 }
 
 #[test]
+fn a_recording_of_two_nodes_is_heard_and_proves_nothing() {
+    let text = bystander().run(&path("landfall-two-nodes")).expect("the capture can be read");
+    insta::assert_snapshot!("landfall-two-nodes", text);
+    let heard = |name: &str| text.lines().filter(|line| line.contains(" event heard ") && line.contains(name)).count();
+    assert_eq!((heard("\"alder\""), heard("\"birch\"")), (1, 1));
+    assert!(text.contains(" probe ("), "it asks them");
+    assert!(!text.contains("peer online"), "and nobody answers");
+}
+
+#[test]
 fn all_udp_datagrams_of_a_capture_are_read() {
     let count = |name| capture::datagrams(&path(name)).expect("the capture can be read").len();
     assert_eq!(count("clawnexus-cdp"), 8);

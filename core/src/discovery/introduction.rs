@@ -98,6 +98,10 @@ struct Exchange {
 }
 
 impl Exchange {
+    fn key(&self) -> Key {
+        (self.introduction.address, self.introduction.id)
+    }
+
     fn is_active(&self) -> bool {
         let enough = if self.heard_again { MAX_TRIES } else { MAX_TRIES_UNHEARD };
         self.tries < enough && (self.introduction.prove || self.introduction.tell)
@@ -277,14 +281,10 @@ impl Introductions {
         asked_lately(&self.askers, (source, sender), now)
     }
 
-    /// The interfaces in use changed: what was said on one that is gone is over.
-    pub(crate) fn forget_interfaces(&mut self, still_there: impl Fn(u32) -> bool) {
-        let gone: Vec<Key> = self
-            .exchanges
-            .iter()
-            .filter(|(_, exchange)| !still_there(exchange.introduction.interface))
-            .map(|(key, _)| *key)
-            .collect();
+    /// Ends the introductions that make no sense any more.
+    pub(crate) fn forget(&mut self, pointless: impl Fn(&Introduction) -> bool) {
+        let gone: Vec<Key> =
+            self.exchanges.values().filter(|exchange| pointless(&exchange.introduction)).map(Exchange::key).collect();
         for key in gone {
             self.remove(key);
         }

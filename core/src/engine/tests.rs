@@ -141,6 +141,30 @@ fn a_goodbye_takes_a_peer_offline_and_ends_the_engine() {
 }
 
 #[test]
+fn a_node_that_leaves_answers_nobody_and_does_nothing_after_it_stopped() {
+    let question = {
+        let mut observer = Engine::new(Config::observer(), [9; 32], at(0), WALL).unwrap();
+        observer.handle(Input::Interfaces(&[ethernet(9)]), at(0));
+        observer.command(Command::Discover, at(0)).unwrap();
+        let mut actions = core::iter::from_fn(|| observer.poll_action());
+        let sent = |action| if let Action::Transmit(transmit) = action { Some(transmit.payload) } else { None };
+        actions.find_map(sent).expect("an observer asks")
+    };
+    let mut nodes = vec![Node::new(1, at(0))];
+    run(&mut nodes, at(0), at(5_000));
+    let node = &mut nodes[0];
+    node.engine.command(Command::Stop, at(5_000)).unwrap();
+    node.drain(at(5_000));
+    node.receive(SocketAddr::from(([10, 0, 0, 9], 1)), &question, at(5_050));
+    node.engine.handle(Input::Timeout, at(6_000));
+    let answers = node.drain(at(6_000)).into_iter().filter(|(to, _)| to.ip() == IpAddr::from([10, 0, 0, 9]));
+    assert_eq!(answers.count(), 0);
+    assert_eq!(node.events.last(), Some(&Event::Stopped));
+    node.receive(SocketAddr::from(([10, 0, 0, 9], 1)), &question, at(6_000));
+    assert!(node.engine.poll_action().is_none());
+}
+
+#[test]
 fn a_restarted_peer_is_the_same_peer_at_once() {
     let mut nodes = vec![Node::new(1, at(0)), Node::new(2, at(0))];
     run(&mut nodes, at(0), at(5_000));

@@ -199,10 +199,10 @@ impl Registry {
         Reaction { prove: !online || !confirmed, tell: tell || !online || restarted, answer, known }
     }
 
-    /// A goodbye that verified.
-    pub(crate) fn goodbye(&mut self, id: &PeerId, epoch: u64, sequence: u32, now: Now, out: &mut Outbox) {
+    /// A goodbye that verified; whether it is news.
+    pub(crate) fn goodbye(&mut self, id: &PeerId, epoch: u64, sequence: u32, now: Now, out: &mut Outbox) -> bool {
         if !self.is_news(id, epoch, sequence) {
-            return;
+            return false;
         }
         self.table.remove_candidate(id);
         if let Some(entry) = self.table.entry_mut(id) {
@@ -211,6 +211,7 @@ impl Registry {
             entry.peer.last_seen = now.wall;
             self.offline(id, OfflineReason::Goodbye, out);
         }
+        true
     }
 
     /// Whoever sits at `source` has asked `sender`'s questions of us: if it is that peer, it knows of us.
