@@ -31,8 +31,13 @@ use crate::wire::probe::{self, Answer, Probe};
 /// Link-local, transient (RFC 4291 §2.7); the group is "LF".
 const GROUP: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0, 0x4c46);
 /// When the rounds of a start burst follow the first one. Each gets up to [`BURST_JITTER`] on top.
-const BURST: [Duration; 4] =
-    [Duration::ZERO, Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
+const BURST: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+];
 const BURST_JITTER: Duration = Duration::from_millis(10);
 /// Rounds of announces per second that all nodes of a link send together, however many they are.
 const LAN_ROUNDS_PER_SECOND: u32 = 10;

@@ -2,7 +2,7 @@
 //!
 //! To an address a valid frame came from we send two things: our own announce, until whoever is there shows that it knows
 //! us, and a probe, until it is answered. Both are repeated, since either may be lost, at growing intervals and only there: to
-//! a source on our link. Whoever forges a source address makes us send at most eight probes and eight announces to it in a
+//! a source on our link. Whoever forges a source address makes us send at most twelve probes and eight announces to it in a
 //! minute, for each of two keys at most, no probe larger than the frame that provoked it; only where more is heard from do
 //! we go on asking.
 
@@ -22,9 +22,9 @@ use crate::timers::Timers;
 use crate::wire::probe::{Answer, Probe};
 
 /// Sends of one introduction: at 0 and 150 ms, then every 300 ms up to the sixteenth, then every 4 s; 24 to an address that
-/// more is heard from, eight to another. With 30 % loss each way one proof in two fails, and sixteen in a row once in 50 000.
+/// more is heard from, twelve to another. With 30 % loss each way one proof in two fails, and sixteen in a row once in 50 000.
 const MAX_TRIES: u8 = 24;
-const MAX_TRIES_UNHEARD: u8 = 8;
+const MAX_TRIES_UNHEARD: u8 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(150);
 const SHORT_PAUSE: Duration = Duration::from_millis(300);
 const SHORT_TRIES: u8 = 16;
