@@ -8,8 +8,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use landfall_core::wire::beacon::Beacon;
 use landfall_core::{
-    Action, Channel, Config, Datagram, Engine, Input, Instant, Interface, InterfaceAddress, InterfaceKind, Profile,
-    SoftwareKeyring, UnixTime, verify,
+    Action, Channel, Config, Datagram, Engine, Input, Instant, Interface, Profile, SoftwareKeyring, UnixTime, verify,
 };
 
 const FRAMES: usize = 64;
@@ -31,17 +30,7 @@ impl Node {
         let profile = Profile { name: format!("host{host}"), ..Profile::default() };
         let config = Config::node(keyring.id(), profile);
         let mut engine = Engine::new(config, [host; 32], Instant::ZERO, WALL).expect("the configuration is valid");
-        let ethernet = Interface {
-            index: 2,
-            name: "eth0".into(),
-            kind: InterfaceKind::Hardware,
-            up: true,
-            running: true,
-            multicast: true,
-            broadcast: true,
-            default_route: true,
-            addresses: vec![InterfaceAddress { ip: IpAddr::from([10, 0, 0, host]), prefix: 24 }],
-        };
+        let ethernet = Interface::ethernet(2, "eth0", &[(IpAddr::from([10, 0, 0, host]), 24)]);
         engine.handle(Input::Interfaces(&[ethernet]), Instant::ZERO);
         let mut node = Self { engine, keyring, now: Instant::ZERO };
         node.drain();

@@ -141,6 +141,23 @@ impl InterfaceAddress {
 }
 
 impl Interface {
+    /// An Ethernet card that is up, plugged in and the way out, with these addresses and prefix lengths: what a host with one
+    /// interface has.
+    #[must_use]
+    pub fn ethernet(index: u32, name: &str, addresses: &[(IpAddr, u8)]) -> Self {
+        Self {
+            index,
+            name: String::from(name),
+            kind: InterfaceKind::Hardware,
+            up: true,
+            running: true,
+            multicast: true,
+            broadcast: true,
+            default_route: true,
+            addresses: addresses.iter().map(|(ip, prefix)| InterfaceAddress { ip: *ip, prefix: *prefix }).collect(),
+        }
+    }
+
     /// Whether `ip` is on this link: in the prefix of one of its addresses, or IPv6 link-local.
     #[must_use]
     pub fn is_on_link(&self, ip: IpAddr) -> bool {
@@ -174,17 +191,8 @@ mod tests {
     use super::*;
 
     fn interface(name: &str, kind: InterfaceKind, default_route: bool) -> Interface {
-        Interface {
-            index: u32::from(name.as_bytes()[0]),
-            name: name.to_string(),
-            kind,
-            up: true,
-            running: true,
-            multicast: true,
-            broadcast: true,
-            default_route,
-            addresses: vec![InterfaceAddress { ip: IpAddr::from([10, 0, 0, 1]), prefix: 24 }],
-        }
+        let ethernet = Interface::ethernet(u32::from(name.as_bytes()[0]), name, &[(IpAddr::from([10, 0, 0, 1]), 24)]);
+        Interface { kind, default_route, ..ethernet }
     }
 
     fn chosen(selection: &Selection, interfaces: &[Interface]) -> Vec<String> {

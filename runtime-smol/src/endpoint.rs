@@ -316,25 +316,14 @@ fn v6_wildcard(port: u16) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use landfall_core::InterfaceKind;
 
     use super::*;
 
     const ALL: Families = Families { ipv4: true, ipv6: true, mdns: true };
 
     fn interface(addresses: &[(&str, u8)]) -> Interface {
-        let address = |(ip, prefix): &(&str, u8)| InterfaceAddress { ip: ip.parse().unwrap(), prefix: *prefix };
-        Interface {
-            index: 3,
-            name: "eth0".to_owned(),
-            kind: InterfaceKind::Hardware,
-            up: true,
-            running: true,
-            multicast: true,
-            broadcast: true,
-            default_route: true,
-            addresses: addresses.iter().map(address).collect(),
-        }
+        let address = |(ip, prefix): &(&str, u8)| (ip.parse().unwrap(), *prefix);
+        Interface::ethernet(3, "eth0", &addresses.iter().map(address).collect::<Vec<_>>())
     }
 
     fn texts(interface: &Interface, families: Families) -> Vec<String> {

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use landfall_core::{
-    Action, Channel, Command, Config, Datagram, Engine, Input, Instant, Interface, InterfaceAddress, InterfaceKind,
-    SoftwareKeyring, UnixTime,
+    Action, Channel, Command, Config, Datagram, Engine, Input, Instant, Interface, InterfaceAddress, SoftwareKeyring,
+    UnixTime,
 };
 
 use crate::capture::{CaptureError, Captured, datagrams};
@@ -115,17 +115,7 @@ impl Replay {
     }
 
     fn interface(&self) -> Interface {
-        Interface {
-            index: INTERFACE,
-            name: "eth0".into(),
-            kind: InterfaceKind::Hardware,
-            up: true,
-            running: true,
-            multicast: true,
-            broadcast: true,
-            default_route: true,
-            addresses: self.addresses.clone(),
-        }
+        Interface { addresses: self.addresses.clone(), ..Interface::ethernet(INTERFACE, "eth0", &[]) }
     }
 
     /// Whether the host hears this datagram: it did not send it, and it is meant for it or for all.

@@ -4,7 +4,6 @@ use alloc::vec;
 use core::net::IpAddr;
 
 use super::*;
-use crate::interface::{InterfaceAddress, InterfaceKind};
 use crate::job::SoftwareKeyring;
 use crate::record::Record;
 use crate::registry::AddressState;
@@ -18,17 +17,7 @@ fn at(millis: u64) -> Instant {
 }
 
 fn ethernet(host: u8) -> Interface {
-    Interface {
-        index: 2,
-        name: "eth0".into(),
-        kind: InterfaceKind::Hardware,
-        up: true,
-        running: true,
-        multicast: true,
-        broadcast: true,
-        default_route: true,
-        addresses: vec![InterfaceAddress { ip: IpAddr::from([10, 0, 0, host]), prefix: 24 }],
-    }
+    Interface::ethernet(2, "eth0", &[(IpAddr::from([10, 0, 0, host]), 24)])
 }
 
 struct Node {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use landfall_core::{Interface, InterfaceAddress, InterfaceKind, Profile};
+use landfall_core::{Interface, Profile};
 
 /// A machine (or one of several programs on a machine) to be added to a [`Lan`](super::Lan).
 #[derive(Clone, Debug)]
@@ -100,15 +100,5 @@ pub fn ethernet(link: u8, number: u16) -> Interface {
     let octets = number.to_be_bytes();
     let v4 = Ipv4Addr::new(10, 77 + link, octets[0], octets[1]);
     let v6 = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, u16::from(link), number);
-    Interface {
-        index: 2 + u32::from(link),
-        name: format!("eth{link}"),
-        kind: InterfaceKind::Hardware,
-        up: true,
-        running: true,
-        multicast: true,
-        broadcast: true,
-        default_route: true,
-        addresses: vec![InterfaceAddress { ip: v4.into(), prefix: 16 }, InterfaceAddress { ip: v6.into(), prefix: 64 }],
-    }
+    Interface::ethernet(2 + u32::from(link), &format!("eth{link}"), &[(v4.into(), 16), (v6.into(), 64)])
 }

@@ -13,7 +13,6 @@ use quickcheck::quickcheck;
 use super::types::{MAX_TYPES, MAX_TYPES_OF_SOURCE};
 use super::*;
 use crate::discovery::service::ServiceName;
-use crate::interface::{InterfaceAddress, InterfaceKind};
 use crate::io::Action;
 use crate::wire::mdns::capture::{self, Captured};
 use crate::wire::mdns::{Data, MessageWriter, Section};
@@ -23,18 +22,8 @@ const MS: u64 = 1000;
 const S: u64 = 1_000_000;
 
 fn interface(index: u32, ip: &str) -> Interface {
-    let address = |text: &str, prefix| InterfaceAddress { ip: text.parse().unwrap(), prefix };
-    Interface {
-        index,
-        name: format!("eth{index}"),
-        kind: InterfaceKind::Hardware,
-        up: true,
-        running: true,
-        multicast: true,
-        broadcast: true,
-        default_route: true,
-        addresses: vec![address(ip, 24), address("fe80::99", 64)],
-    }
+    let address = |text: &str, prefix: u8| (text.parse().unwrap(), prefix);
+    Interface::ethernet(index, &format!("eth{index}"), &[address(ip, 24), address("fe80::99", 64)])
 }
 
 /// A browser, its clock, and everything it did.
