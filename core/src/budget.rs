@@ -31,18 +31,35 @@ impl TokenBucket {
         true
     }
 
-    /// When the next token is there: `now` if one is.
-    pub(crate) fn ready_at(&mut self, now: Instant) -> Instant {
-        self.refill(now);
-        let missing = ONE.saturating_sub(self.level);
-        now + Duration::from_micros(missing.div_ceil(u64::from(self.per_second.max(1))))
-    }
-
     fn refill(&mut self, now: Instant) {
         let micros = u64::try_from(now.since(self.updated).as_micros()).unwrap_or(u64::MAX);
         let gained = micros.saturating_mul(self.per_second.into());
         self.level = self.level.saturating_add(gained).min(u64::from(self.burst) * ONE);
         self.updated = self.updated.max(now);
+    }
+}
+
+/// Gives out turns at a rate, first come, first served: whoever asks is told when its turn is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    interval: Duration,
+    tolerance: Duration,
+    /// When a turn would be due if turns had always been asked for at the rate.
+    due: Instant,
+}
+
+impl Pace {
+    /// `per_second` turns, of which `burst` may come at once after a pause.
+    pub(crate) fn new(per_second: u32, burst: u32, now: Instant) -> Self {
+        let interval = Duration::from_secs(1) / per_second.max(1);
+        Self { interval, tolerance: interval.saturating_mul(burst.saturating_sub(1)), due: now }
+    }
+
+    /// The next turn, which is taken: `now` or later.
+    pub(crate) fn next(&mut self, now: Instant) -> Instant {
+        let due = self.due.max(now);
+        self.due = due + self.interval;
+        now + due.since(now).saturating_sub(self.tolerance)
     }
 }
 
@@ -129,6 +146,8 @@ impl<T: Ord + Copy> Recent<T> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn at(millis: u64) -> Instant {
@@ -139,10 +158,18 @@ mod tests {
     fn a_bucket_gives_its_burst_at_once_and_then_its_rate() {
         let mut bucket = TokenBucket::new(5, 20, at(0));
         assert_eq!((0..100).filter(|_| bucket.take(at(0))).count(), 20);
-        assert_eq!(bucket.ready_at(at(0)), at(200));
         assert!(!bucket.take(at(199)));
         assert!(bucket.take(at(200)));
         assert_eq!((0..100).filter(|_| bucket.take(at(3_600_000))).count(), 20);
+    }
+
+    #[test]
+    fn turns_come_in_a_burst_and_then_one_by_one_and_a_pause_earns_no_more_than_the_burst() {
+        let mut pace = Pace::new(100, 3, at(0));
+        let turns: Vec<Instant> = (0..6).map(|_| pace.next(at(0))).collect();
+        assert_eq!(turns, [at(0), at(0), at(0), at(10), at(20), at(30)]);
+        let later: Vec<Instant> = (0..4).map(|_| pace.next(at(5000))).collect();
+        assert_eq!(later, [at(5000), at(5000), at(5000), at(5010)]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::io::{Action, Channel, Command, CommandId, Datagram, Event, Input, War
 use crate::job::{JobDone, JobOutput};
 use crate::outbox::Outbox;
 use crate::random::Seed;
-use crate::registry::{Announcement, Peer, Registry};
+use crate::registry::{Announcement, CALL_PAUSE, Peer, Registry};
 use crate::time::{Instant, Now, UnixTime};
 
 /// A wall clock that is this far ahead of the monotonic one was not merely adjusted: the machine slept.
@@ -238,7 +238,9 @@ impl Engine {
                 self.introductions.forget(|introduction| left && introduction.id == id);
             }
             Some(Verified::Answer { answer, arrived }) => {
-                if let Some(proof) = self.introductions.proved(&answer, arrived) {
+                if self.registry.is_current(&answer.id, answer.epoch)
+                    && let Some(proof) = self.introductions.proved(&answer, arrived)
+                {
                     self.registry.proved(proof, &answer, now, &mut self.out);
                 }
             }
@@ -319,8 +321,10 @@ impl Engine {
     fn advance(&mut self, now: Now) {
         while self.poll_timeout().is_some_and(|at| at <= now.at) {
             if self.announcer.is_running() {
+                let mut pause = Duration::ZERO;
                 for call in self.registry.fire(now, &mut self.out) {
-                    self.introductions.begin(Introduction::from(call), Duration::ZERO, now.at);
+                    self.introductions.begin(Introduction::from(call), pause, now.at);
+                    pause = pause.saturating_add(CALL_PAUSE);
                 }
                 let crowd = self.registry.crowd();
                 for (address, interface) in self.introductions.fire(now.at, &mut self.out) {

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use landfall_core::{Event, PeerRecord, Record, Trust, UnixTime, Warning};
+use landfall_core::{Event, InterfaceAddress, PeerRecord, Record, Trust, UnixTime, Warning};
 use landfall_testvectors::forge::{Impostor, address_list};
 use landfall_testvectors::oracle::Value;
 use landfall_testvectors::sim::{Cast, Dice, Flight, Host, Kind, Lan, PORT, Verdict, WALL_AT_START, millis, secs};
@@ -300,14 +300,12 @@ fn equal_names_stay_two_peers_and_are_warned_of() {
     assert_eq!(lan.events(0).filter(|(_, event)| **event == warning).count(), 1);
 }
 
-#[test]
-fn a_relay_cannot_make_its_own_address_a_peers() {
+/// Two nodes on `hosts` with nothing between them but a relay, which passes on everything, under its own address.
+fn relayed(hosts: [Host; 2]) -> Lan {
     let mut lan = Lan::new(11);
-    let alice = lan.add(Host::new(1));
-    let bob = lan.add(Host::new(2));
+    let [alice, bob] = hosts.map(|host| lan.add(host));
     let (relay, alice_at, bob_at) = (lair(9), lan.address(alice, true), lan.address(bob, true));
     let broadcast = lan.broadcast();
-    // The relay stands between them: it passes on everything, under its own address.
     lan.attack(move |flight| {
         if flight.source.is_ipv6() {
             return Verdict::Drop;
@@ -332,8 +330,26 @@ fn a_relay_cannot_make_its_own_address_a_peers() {
         Verdict::Instead(vec![Flight { source: relay, destination: to, ..flight.clone() }])
     });
     lan.run_until(secs(30));
-    assert!(lan.sent().total(Kind::Answer) > 0, "the relay passed on the probes");
     assert!(!lan.knows(alice, bob) && !lan.knows(bob, alice));
+    lan
+}
+
+#[test]
+fn a_relay_cannot_make_its_own_address_a_peers() {
+    let lan = relayed([1, 2].map(Host::new));
+    assert_eq!(lan.sent().total(Kind::Probe), 0, "neither says that it has the relay's address, so nobody asks there");
+}
+
+#[test]
+fn a_relay_between_nodes_of_more_addresses_than_they_can_list_cannot_either() {
+    let many = |number: u8| {
+        let mut host = Host::new(number.into());
+        let more = (0..8).map(|net| InterfaceAddress { ip: IpAddr::from([192, 168, net, number]), prefix: 24 });
+        host.interfaces[0].interface.addresses.extend(more);
+        host
+    };
+    let lan = relayed([1, 2].map(many));
+    assert!(lan.sent().total(Kind::Answer) > 0, "the relay passed on the probes");
 }
 
 #[test]

@@ -36,6 +36,8 @@ const DUPLICATES: usize = 4096;
 const MAX_PENDING: usize = 1024;
 /// A frame of ours that is older than our start may still be on its way; later ones of another instance are a clone's.
 const CLONE_GRACE: Duration = Duration::from_secs(5);
+/// An alarm that lasts is worth one line a minute.
+const CLONE_INTERVAL: Duration = Duration::from_secs(60);
 /// A time to live outside these bounds is taken for the nearest one.
 const TTL: core::ops::RangeInclusive<u16> = 5..=3600;
 
@@ -114,11 +116,15 @@ pub(crate) struct Intake {
     network: NetworkTag,
     started: Instant,
     sources: SourceBudgets,
+    /// Probes have budgets of their own, so that junk under a peer's address does not keep us from answering it.
+    askers: SourceBudgets,
     recent: Recent<[u8; 16]>,
     unknown: TokenBucket,
     seen: TokenBucket,
     pinned: TokenBucket,
     pending: BTreeMap<JobId, Pending>,
+    /// The newest frame that somebody else signed with our key, and when that was said last.
+    elsewhere: Option<((u64, u32), Instant)>,
     pub(crate) counters: Counters,
 }
 
@@ -137,11 +143,13 @@ impl Intake {
             network,
             started: now,
             sources: SourceBudgets::new(),
+            askers: SourceBudgets::new(),
             recent: Recent::new(DUPLICATES),
             unknown: bucket(UNKNOWN_PER_SECOND),
             seen: bucket(SEEN_PER_SECOND),
             pinned: bucket(PINNED_PER_SECOND),
             pending: BTreeMap::new(),
+            elsewhere: None,
             counters: Counters::default(),
         }
     }
@@ -171,7 +179,7 @@ impl Intake {
                 if probe.sender.is_some() && probe.sender == self.own_id {
                     return self.drop_as(|counters| &mut counters.own);
                 }
-                if !self.sources.take(source, now) {
+                if !self.askers.take(source, now) {
                     return self.drop_as(|counters| &mut counters.over_budget);
                 }
                 Some(Unsigned::Probe(probe))
@@ -278,7 +286,14 @@ impl Intake {
         };
         if Some(id) == self.own_id {
             let late = now.since(self.started) < CLONE_GRACE || header.kind == Kind::Goodbye;
-            return (!late).then_some(Verified::OwnIdentityElsewhere { source });
+            let frame = (header.epoch, header.sequence);
+            // A recording of ours is the same few frames again; a clone goes on and on.
+            let again = self.elsewhere.is_some_and(|(last, said)| frame <= last || now.since(said) < CLONE_INTERVAL);
+            if late || again {
+                return None;
+            }
+            self.elsewhere = Some((frame, now));
+            return Some(Verified::OwnIdentityElsewhere { source });
         }
         Some(match header.kind {
             Kind::Announce => Verified::Announce(Announcement {

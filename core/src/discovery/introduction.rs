@@ -2,16 +2,16 @@
 //!
 //! To an address a valid frame came from we send two things: our own announce, until whoever is there shows that it knows
 //! us, and a probe, until it is answered. Both are repeated, since either may be lost, at growing intervals and only there: to
-//! a source on our link. Whoever forges a source address makes us send at most twelve probes and eight announces to it in a
-//! minute, for each of two keys at most, no probe larger than the frame that provoked it; only where more is heard from do
-//! we go on asking.
+//! a source on our link. Whoever forges one frame from an address makes us send at most twelve probes and eight announces
+//! to it, no probe larger than that frame; only where more is heard from do we go on asking, and two keys at a time are
+//! asked at one address.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use crate::budget::TokenBucket;
+use crate::budget::Pace;
 use crate::identity::PeerId;
 use crate::io::{Channel, Transmit};
 use crate::outbox::Outbox;
@@ -34,15 +34,17 @@ const MAX_TELLS: u8 = 8;
 /// How many of those who asked us are remembered, and for how long.
 const ASKERS: usize = 256;
 const LATELY: Duration = Duration::from_secs(3);
-/// How many who have never proved themselves at an address are asked there within [`MEMORY`].
+/// How many who have never proved themselves at an address are asked there at a time, and how often one is asked before it
+/// has to make room for another.
 const STRANGERS_PER_ADDRESS: usize = 2;
+const FAIR_TRIES: u8 = 3;
 /// An address that did not answer provokes no second introduction within this time.
 pub(crate) const MEMORY: Duration = Duration::from_secs(60);
 /// Introductions begun per second, and at once.
-const PER_SECOND: u32 = 200;
+const PER_SECOND: u32 = 250;
 const BURST: u32 = 50;
-/// Answers verified per introduction: whoever can read our nonce could send us any number of false ones.
-const MAX_VERIFICATIONS: u8 = 8;
+/// Answers verified per probe: whoever can read our nonce could send us any number of false ones.
+const MAX_VERIFICATIONS: u8 = 2;
 
 /// An address to introduce ourselves to.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +62,7 @@ pub(crate) struct Introduction {
 
 impl From<Call> for Introduction {
     fn from(call: Call) -> Self {
-        Self { id: call.id, address: call.address, interface: call.interface, prove: true, tell: true, known: true }
+        Self { id: call.id, address: call.address, interface: call.interface, prove: true, tell: false, known: true }
     }
 }
 
@@ -74,7 +76,7 @@ pub(crate) struct Introductions {
     /// Who has asked us lately, and when: a question may overtake the announce that would have made us expect it.
     askers: VecDeque<(Key, Instant)>,
     timers: Timers<Key>,
-    budget: TokenBucket,
+    pace: Pace,
     nonces: Stream,
 }
 
@@ -94,7 +96,7 @@ struct Exchange {
     answered: bool,
     /// Something came from there after the frame that provoked this.
     heard_again: bool,
-    verifications: u8,
+    verified: [u8; MAX_TRIES as usize],
 }
 
 impl Exchange {
@@ -117,7 +119,7 @@ impl Introductions {
             by_nonce: BTreeMap::new(),
             askers: VecDeque::new(),
             timers: Timers::new(),
-            budget: TokenBucket::new(PER_SECOND, BURST, now),
+            pace: Pace::new(PER_SECOND, BURST, now),
             nonces: seed.stream("introduction.nonce"),
         }
     }
@@ -141,10 +143,7 @@ impl Introductions {
             if exhausted && !introduction.known {
                 return;
             }
-        } else if !introduction.known
-            && (self.exchanges.len() >= self.capacity
-                || self.unanswered_at(introduction.address) >= STRANGERS_PER_ADDRESS)
-        {
+        } else if !introduction.known && !self.make_room(introduction.address) {
             return;
         }
         self.remove(key);
@@ -159,16 +158,32 @@ impl Introductions {
             began: now,
             answered: false,
             heard_again: false,
-            verifications: 0,
+            verified: [0; MAX_TRIES as usize],
         };
         self.by_nonce.insert(nonce, key);
         self.exchanges.insert(key, exchange);
-        self.timers.set(key, now + delay);
+        // Known peers are bounded by the registry; strangers wait for their turn, in the order they came.
+        let turn = if introduction.known { now } else { self.pace.next(now) };
+        self.timers.set(key, turn.max(now + delay));
     }
 
-    /// How many that have not answered are being asked, or were lately, at this address.
-    fn unanswered_at(&self, address: SocketAddr) -> usize {
-        self.at(address).filter(|(_, exchange)| !exchange.answered && !exchange.introduction.known).count()
+    /// Room for one more stranger, at the price of the one that has been asked longest in vain: at this address, if there are
+    /// too many, or anywhere.
+    fn make_room(&mut self, address: SocketAddr) -> bool {
+        let in_vain = |(_, exchange): &(&Key, &Exchange)| !exchange.answered && !exchange.introduction.known;
+        let longest = |(key, exchange): (&Key, &Exchange)| (exchange.began, *key);
+        if self.at(address).filter(in_vain).count() >= STRANGERS_PER_ADDRESS {
+            let asked = |(_, exchange): &(&Key, &Exchange)| exchange.tries >= FAIR_TRIES;
+            let Some((_, key)) = self.at(address).filter(in_vain).filter(asked).map(longest).min() else {
+                return false;
+            };
+            self.remove(key);
+        }
+        if self.exchanges.len() >= self.capacity {
+            let Some((_, key)) = self.exchanges.iter().filter(in_vain).map(longest).min() else { return false };
+            self.remove(key);
+        }
+        true
     }
 
     fn at(&self, address: SocketAddr) -> impl Iterator<Item = (&Key, &Exchange)> {
@@ -199,10 +214,6 @@ impl Introductions {
                 } else {
                     self.remove(key);
                 }
-                continue;
-            }
-            if exchange.tries == 0 && !self.budget.take(now) {
-                self.timers.set(key, self.budget.ready_at(now));
                 continue;
             }
             let Introduction { address, interface, prove, tell: announce, .. } = exchange.introduction;
@@ -239,12 +250,10 @@ impl Introductions {
             && exchange.introduction.prove
             && exchange.sent.get(usize::from(number)).is_some_and(Option::is_some)
             // An answer that saw our probe come from elsewhere was relayed: it proves nothing about this address.
-            && own.contains(&answer.observed.0)
-            && exchange.verifications < MAX_VERIFICATIONS;
-        if fits {
-            exchange.verifications = exchange.verifications.saturating_add(1);
-        }
-        fits
+            && own.contains(&answer.observed.0);
+        let Some(verified) = exchange.verified.get_mut(usize::from(number)).filter(|_| fits) else { return false };
+        *verified = verified.saturating_add(1);
+        *verified <= MAX_VERIFICATIONS
     }
 
     /// The answer verified and arrived at `arrived`. The introduction is over as far as the proof goes.

@@ -25,8 +25,13 @@ use crate::wire::probe::Answer;
 pub use peer::{AddressState, Peer, PeerAddress, Source, Trust};
 use table::{Candidate, Entry, Liveness, Table};
 
-/// How long a silent peer may take to answer before it is offline: a whole introduction and its last round trip.
-const LAST_CALL: Duration = Duration::from_secs(3);
+/// How long a silent peer may take to answer before it is offline: twelve probes and the last one's round trip. Calls are
+/// spread when there are many, and so is their end.
+const LAST_CALL: Duration = Duration::from_millis(3500);
+/// The pause between two calls that are due at once.
+pub(crate) const CALL_PAUSE: Duration = Duration::from_millis(1);
+/// Among few nodes, a proof older than so many times to live is asked for again: frames alone may be withheld recordings.
+const PROOF_LIFETIMES: u32 = 3;
 /// Among fewer nodes than this nobody is spared an answer.
 const FEW: usize = 32;
 /// One answer will do for a round of announces, which comes by two families.
@@ -107,9 +112,18 @@ impl Registry {
         self.table.entry(id).map(|entry| &entry.peer)
     }
 
-    /// How many nodes are there, as far as we know, ourselves not counted.
+    /// How many nodes are there, as far as we know, ourselves not counted. Candidates cost their maker nothing, so they count
+    /// only up to the number of those who have proved themselves and a few more.
     pub(crate) fn crowd(&self) -> usize {
-        self.table.online() + self.table.candidates()
+        let online = self.table.online();
+        online.saturating_add(self.table.candidates().min(online.saturating_add(FEW)))
+    }
+
+    /// Whether an answer of this epoch is from the node as it is now, and not as it was before a restart.
+    pub(crate) fn is_current(&self, id: &PeerId, epoch: u64) -> bool {
+        let entry = self.table.entry(id).map(|entry| entry.epoch);
+        let known = entry.or_else(|| self.table.candidate(id).map(|candidate| candidate.last().0));
+        known.is_some_and(|known| epoch >= known)
     }
 
     pub(crate) fn standing(&self, id: &PeerId) -> Standing {
@@ -133,7 +147,10 @@ impl Registry {
 
     /// An announce that verified. `asked` says that its sender has asked us to prove ourselves lately, so it knows us.
     pub(crate) fn heard(&mut self, announcement: Announcement, asked: bool, now: Now, out: &mut Outbox) -> Reaction {
-        if !self.is_news(&announcement.id, announcement.epoch, announcement.sequence) {
+        let listed = &announcement.body;
+        let elsewhere = listed.lists_all_addresses() && !listed.addresses.contains(&announcement.source.ip());
+        // A frame that comes from where its sender says it is not was repeated by somebody else.
+        if elsewhere || !self.is_news(&announcement.id, announcement.epoch, announcement.sequence) {
             return Reaction::default();
         }
         if self.table.entry(&announcement.id).is_some() {
@@ -163,17 +180,22 @@ impl Registry {
         let id = announcement.id;
         let few = self.crowd() < FEW;
         let Some(entry) = self.table.entry_mut(&id) else { return Reaction::default() };
-        let restarted = entry.instance != Some(announcement.instance);
-        let online = entry.peer.online;
         entry.epoch = announcement.epoch;
         entry.sequence = announcement.sequence;
+        if !entry.peer.online {
+            let known = entry.peer.has_proved_at(announcement.source);
+            entry.pending = Some(announcement);
+            return Reaction { prove: true, tell: true, answer: false, known };
+        }
+        let restarted = entry.instance != Some(announcement.instance);
+        let outdated = few && entry.proved.is_none_or(|last| now.at.since(last) > entry.ttl * PROOF_LIFETIMES);
         entry.ttl = announcement.ttl;
         entry.peer.last_seen = now.wall;
         entry.restart(announcement.instance, out);
         let gone = entry.prune(&announcement.body);
         let old_name = entry.describe(announcement.body.profile, out);
         let known = entry.peer.has_proved_at(announcement.source);
-        let confirmed = entry.heard_at(announcement.source, announcement.interface, out);
+        let (confirmed, dropped) = entry.heard_at(announcement.source, announcement.interface, out);
         let tell = announcement.answer_me && !entry.knows_us;
         // It may know us and still lack the proof: our answers get lost, too. Where there are many, it waits for the next round.
         let pause_over = entry.answered.is_none_or(|last| now.at.since(last) >= ANSWER_PAUSE);
@@ -184,19 +206,20 @@ impl Registry {
         if let Some(old_name) = &old_name {
             self.table.rename(&id, old_name);
         }
+        for address in dropped {
+            self.table.vacate(&id, address);
+        }
         for address in gone {
             self.table.vacate(&id, address);
-            if online {
-                out.event(Event::PeerChanged { id, change: PeerChange::AddressGone(address) });
-            }
+            out.event(Event::PeerChanged { id, change: PeerChange::AddressGone(address) });
         }
-        if online {
+        if !outdated {
             self.table.keep_alive(&id, now.at);
         }
         if restarted || old_name.is_some() {
             self.persist(&id, out);
         }
-        Reaction { prove: !online || !confirmed, tell: tell || !online || restarted, answer, known }
+        Reaction { prove: !confirmed || outdated, tell: tell || restarted, answer, known }
     }
 
     /// A goodbye that verified; whether it is news.
@@ -231,18 +254,21 @@ impl Registry {
         if self.table.entry(&id).is_none() && !self.promote(&id, proof.address, now, out) {
             return;
         }
+        self.apply_pending(&id, out);
         let Some(entry) = self.table.entry_mut(&id) else { return };
-        if answer.epoch < entry.epoch {
-            return;
-        }
         if answer.epoch > entry.epoch {
             entry.epoch = answer.epoch;
             entry.sequence = answer.sequence;
         }
         entry.restart(answer.instance, out);
         entry.peer.last_seen = now.wall;
+        entry.proved = Some(now.at);
         let arrived = !entry.peer.online;
-        let news = entry.proved_at(proof);
+        let (news, dropped) = entry.proved_at(proof);
+        for address in dropped {
+            self.table.vacate(&id, address);
+        }
+        self.table.settle(&id, proof.address.ip());
         if arrived {
             out.event(Event::PeerOnline { id, address: proof.address, rtt: proof.rtt });
         } else if news {
@@ -254,6 +280,23 @@ impl Registry {
         if arrived {
             self.warn_of_same_name(&id, out);
             self.persist(&id, out);
+        }
+    }
+
+    /// What an offline peer announced counts from the moment it has proved that it is there.
+    fn apply_pending(&mut self, id: &PeerId, out: &mut Outbox) {
+        let Some(entry) = self.table.entry_mut(id) else { return };
+        let Some(announcement) = entry.pending.take() else { return };
+        entry.ttl = announcement.ttl;
+        entry.restart(announcement.instance, out);
+        let gone = entry.prune(&announcement.body);
+        let old_name = entry.describe(announcement.body.profile, out);
+        let (_, dropped) = entry.heard_at(announcement.source, announcement.interface, out);
+        if let Some(old_name) = old_name {
+            self.table.rename(id, &old_name);
+        }
+        for address in gone.into_iter().chain(dropped) {
+            self.table.vacate(id, address);
         }
     }
 
@@ -287,7 +330,7 @@ impl Registry {
         entry.peer.addresses.retain(|have| have.address != address);
         if entry.peer.online {
             out.event(Event::PeerChanged { id: known, change: PeerChange::AddressGone(address) });
-            self.table.expire_at(&known, now.at);
+            self.table.doubt(&known, now.at);
         }
     }
 
@@ -314,7 +357,7 @@ impl Registry {
                 out.event(Event::PeerChanged { id, change: PeerChange::AddressGone(address.address) });
             }
             if alone {
-                self.table.expire_at(&id, now.at);
+                self.table.doubt(&id, now.at);
             }
         }
     }
@@ -322,7 +365,7 @@ impl Registry {
     /// After a sleep nobody's absence means anything yet: every peer is asked before it is called offline.
     pub(crate) fn woke(&mut self, now: Instant) {
         for id in self.table.online_ids() {
-            self.table.expire_at(&id, now);
+            self.table.doubt(&id, now);
         }
     }
 
@@ -333,6 +376,7 @@ impl Registry {
     /// Handles every deadline that has come: silent peers get a last call, then are offline; candidates are dropped.
     pub(crate) fn fire(&mut self, now: Now, out: &mut Outbox) -> Vec<Call> {
         let mut calls = Vec::new();
+        let spread = CALL_PAUSE.saturating_mul(u32::try_from(self.table.online()).unwrap_or(u32::MAX));
         while let Some(id) = self.table.pop_due(now.at) {
             self.table.remove_candidate(&id);
             let Some(entry) = self.table.entry_mut(&id).filter(|entry| entry.peer.online) else { continue };
@@ -344,7 +388,7 @@ impl Registry {
                         address: known.address,
                         interface: known.interface,
                     }));
-                    self.table.expire_at(&id, now.at + LAST_CALL);
+                    self.table.expire_at(&id, now.at + LAST_CALL + spread);
                 }
                 Liveness::LastCall => self.offline(&id, OfflineReason::Silent, out),
             }
@@ -423,27 +467,30 @@ impl Entry {
         renamed.then_some(before.name)
     }
 
-    /// Takes note of an address it was heard from; whether it has proved itself there.
-    fn heard_at(&mut self, address: SocketAddr, interface: u32, out: &mut Outbox) -> bool {
+    /// Takes note of an address it was heard from; whether it has proved itself there, and what had to go for it.
+    fn heard_at(&mut self, address: SocketAddr, interface: u32, out: &mut Outbox) -> (bool, Vec<SocketAddr>) {
         if let Some(known) = self.peer.addresses.iter().find(|known| known.address == address) {
-            return known.state == AddressState::Confirmed;
+            return (known.state == AddressState::Confirmed, Vec::new());
         }
-        self.peer.add_address(address, interface, AddressState::Heard, None);
+        let dropped = self.peer.add_address(address, interface, AddressState::Heard, None);
         if self.peer.online {
             let change = PeerChange::Address { address, state: AddressState::Heard };
             out.event(Event::PeerChanged { id: self.peer.id, change });
         }
-        false
+        (false, dropped)
     }
 
-    /// Takes note of a proof; whether it is the first at this address.
-    fn proved_at(&mut self, proof: Proof) -> bool {
+    /// Takes note of a proof; whether it is the first at this address, and what had to go for it.
+    fn proved_at(&mut self, proof: Proof) -> (bool, Vec<SocketAddr>) {
         let news = !self
             .peer
             .addresses
             .iter()
             .any(|known| known.address == proof.address && known.state == AddressState::Confirmed);
-        self.peer.add_address(proof.address, proof.interface, AddressState::Confirmed, Some(proof.rtt));
-        news
+        let dropped = self.peer.add_address(proof.address, proof.interface, AddressState::Confirmed, Some(proof.rtt));
+        (news, dropped)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,11 @@ pub(super) struct Entry {
     pub(super) answered: Option<Instant>,
     /// Its place in the queue of those that may be evicted: when it was parked there.
     parked: Option<UnixTime>,
-    /// The source address it counts against; none for a peer that was restored and not heard since.
+    /// What it announced while it was offline, to count once it has proved that it is there.
+    pub(super) pending: Option<Announcement>,
+    /// When it proved itself last.
+    pub(super) proved: Option<Instant>,
+    /// The source address it counts against; none for a peer that was restored and has not proved itself since.
     source: Option<IpAddr>,
 }
 
@@ -72,7 +76,7 @@ impl Entry {
             first_seen: wall,
             last_seen: wall,
         };
-        peer.add_address(announcement.source, announcement.interface, AddressState::Heard, None);
+        let _ = peer.add_address(announcement.source, announcement.interface, AddressState::Heard, None);
         Self {
             peer,
             epoch: announcement.epoch,
@@ -82,6 +86,8 @@ impl Entry {
             liveness: Liveness::Heard,
             knows_us,
             answered: None,
+            pending: None,
+            proved: None,
             parked: None,
             source: None,
         }
@@ -107,6 +113,8 @@ impl Entry {
             liveness: Liveness::Heard,
             knows_us: false,
             answered: None,
+            pending: None,
+            proved: None,
             parked: None,
             source: None,
         }
@@ -124,18 +132,26 @@ impl Peer {
         self.addresses.iter().any(|known| known.address == address && known.rtt.is_some())
     }
 
-    /// Adds or updates an address. A host has one port per peer, so a new one replaces the old.
+    /// Adds or updates an address; those it had to drop for it are returned. A host has one port per peer, so a new one
+    /// replaces the old; but what was merely heard replaces nothing that was proven, since anybody can repeat a frame.
+    #[must_use]
     pub(super) fn add_address(
         &mut self,
         address: SocketAddr,
         interface: u32,
         state: AddressState,
         rtt: Option<Duration>,
-    ) {
-        self.addresses.retain(|known| known.address.ip() != address.ip() || known.interface != interface);
+    ) -> Vec<SocketAddr> {
+        let replaced = |known: &super::PeerAddress| {
+            let same_host = known.address.ip() == address.ip() && known.interface == interface;
+            known.address == address || (same_host && (rtt.is_some() || known.rtt.is_none()))
+        };
+        let (mut dropped, kept): (Vec<_>, Vec<_>) = self.addresses.drain(..).partition(replaced);
+        self.addresses = kept;
         self.addresses.push(super::PeerAddress { address, interface, state, source: Source::Beacon, rtt });
-        self.addresses.sort_by_key(|known| (known.state, known.address));
-        self.addresses.truncate(MAX_ADDRESSES);
+        self.addresses.sort_by_key(|known| (known.state, known.rtt.is_none(), known.address));
+        dropped.extend(self.addresses.drain(MAX_ADDRESSES.min(self.addresses.len())..));
+        dropped.into_iter().map(|known| known.address).filter(|dropped| *dropped != address).collect()
     }
 }
 
@@ -221,14 +237,21 @@ impl Table {
         Ok(Some(oldest))
     }
 
-    pub(super) fn insert(&mut self, mut entry: Entry, source: IpAddr) {
-        entry.source = Some(source);
-        let count = self.per_source.entry(source).or_default();
-        *count = count.saturating_add(1);
+    pub(super) fn insert(&mut self, entry: Entry, source: IpAddr) {
         let id = entry.peer.id;
         self.by_name.insert((entry.peer.profile.name.clone(), id));
         self.entries.insert(id, entry);
+        self.settle(&id, source);
         self.park(&id);
+    }
+
+    /// The peer counts against this source from now on, unless it counts against one already.
+    pub(super) fn settle(&mut self, id: &PeerId, source: IpAddr) {
+        if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.source.is_none()) {
+            entry.source = Some(source);
+            let count = self.per_source.entry(source).or_default();
+            *count = count.saturating_add(1);
+        }
     }
 
     /// Queues a peer that may be evicted.
@@ -313,6 +336,14 @@ impl Table {
         }
     }
 
+    /// The peer may be gone: it is asked at once, whether or not it is being asked already.
+    pub(super) fn doubt(&mut self, id: &PeerId, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.liveness = Liveness::Heard;
+        }
+        self.deadlines.set(*id, now);
+    }
+
     pub(super) fn expire_at(&mut self, id: &PeerId, at: Instant) {
         self.deadlines.set(*id, at);
     }
@@ -372,5 +403,22 @@ impl Table {
 
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<PeerId> {
         self.deadlines.pop_due(now)
+    }
+
+    /// Whether every index agrees with the peers.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        for (address, id) in &self.by_address {
+            let entry = &self.entries[id];
+            assert!(entry.peer.addresses.iter().any(|known| known.address == *address), "{address} is nobody's");
+        }
+        let names: BTreeSet<_> =
+            self.entries.values().map(|entry| (entry.peer.profile.name.clone(), entry.peer.id)).collect();
+        assert_eq!(names, self.by_name);
+        let online: BTreeSet<_> =
+            self.entries.values().filter(|entry| entry.peer.online).map(|entry| entry.peer.id).collect();
+        assert_eq!(online, self.online);
+        let counted = self.entries.values().filter(|entry| entry.source.is_some()).count();
+        assert_eq!(counted, self.per_source.values().sum::<usize>());
     }
 }
