@@ -40,7 +40,7 @@ pub struct Config {
 pub struct Limits {
     /// Peers in all. Over it the offline one that was seen longest ago goes, never one that is pinned or online.
     pub peers: usize,
-    /// Peers per source address. Over it newcomers from there are not remembered.
+    /// Peers per source address. Over it an offline one from there goes, and without one the newcomer is not remembered.
     pub peers_per_source: usize,
     /// Nodes that were heard and have not proved themselves. Over it the oldest is dropped.
     pub candidates: usize,

@@ -41,7 +41,7 @@ const BURST: [Duration; 5] = [
 const BURST_JITTER: Duration = Duration::from_millis(10);
 /// Rounds of announces per second that all nodes of a link send together, however many they are.
 const LAN_ROUNDS_PER_SECOND: u32 = 10;
-/// No node is slower than this, so that 4096 known nodes (and no more are known) are the slowest there is.
+/// No node is slower than this, which is the pace of a crowd of 6000: more than the registry holds by default.
 const MAX_INTERVAL: Duration = Duration::from_secs(600);
 /// Announces on change are at least this far apart.
 const CHANGE_INTERVAL: Duration = Duration::from_secs(1);
