@@ -265,6 +265,12 @@ fn translate(event: Event, engine: &Engine, nodes: bool) -> Option<Told> {
         | Event::Withdrawn { .. }
         | Event::Heard { .. }
         | Event::ServiceTypeFound(_)
+        | Event::HostFound(_)
+        | Event::HostChanged(_)
+        | Event::HostLost { .. }
+        | Event::Published { .. }
+        | Event::Renamed { .. }
+        | Event::HostRenamed { .. }
         | Event::Stopped => None,
     }
 }

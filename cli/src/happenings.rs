@@ -49,7 +49,15 @@ pub(crate) fn describe(event: &Event, engine: &Engine) -> Option<String> {
             let words = format!("is gone from {}", safe(&names.name(name.interface)));
             happened(Sign::Minus, &name.instance, name.kind.as_str(), &words)
         }
-        Event::Heard { .. } | Event::ServiceTypeFound(_) | Event::Stopped => return None,
+        Event::Heard { .. }
+        | Event::ServiceTypeFound(_)
+        | Event::HostFound(_)
+        | Event::HostChanged(_)
+        | Event::HostLost { .. }
+        | Event::Published { .. }
+        | Event::Renamed { .. }
+        | Event::HostRenamed { .. }
+        | Event::Stopped => return None,
     };
     Some(line)
 }

@@ -84,6 +84,12 @@ impl Settled {
             | Event::PeerOffline { .. }
             | Event::Warning(_)
             | Event::ServiceTypeFound(_)
+            | Event::HostFound(_)
+            | Event::HostChanged(_)
+            | Event::HostLost { .. }
+            | Event::Published { .. }
+            | Event::Renamed { .. }
+            | Event::HostRenamed { .. }
             | Event::Stopped => return Some(event),
         };
         self.due.get_or_insert_with(|| Instant::now() + SETTLE);

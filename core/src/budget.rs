@@ -129,6 +129,10 @@ impl<T: Ord + Copy> Recent<T> {
         Self { order: VecDeque::new(), members: BTreeSet::new(), capacity }
     }
 
+    pub(crate) fn contains(&self, item: &T) -> bool {
+        self.members.contains(item)
+    }
+
     /// Remembers `item`; false when it was remembered already.
     pub(crate) fn insert(&mut self, item: T) -> bool {
         if !self.members.insert(item) {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::discovery::publication::{PublicationError, is_host_label};
 use crate::identity::PeerId;
 use crate::interface::Selection;
 use crate::record::Record;
@@ -29,6 +30,13 @@ pub struct Config {
     pub ipv6: bool,
     /// Time between announces while the network is small, plus up to a sixth of it at random.
     pub interval: Duration,
+    /// The label of this machine's name on the link: `nas` for `nas.local`. Without one no service can be published.
+    pub host: Option<String>,
+    /// Whether the node says by DNS-SD that it is there, as a service of the type `_landfall._tcp`, and looks for others so.
+    pub dns_sd: bool,
+    /// Whether unicast to UDP port 5353 of this machine reaches the node: true only where no other program shares that port.
+    /// Else nobody is asked for unicast responses (RFC 6762 §15.1).
+    pub mdns_unicast: bool,
     /// The tables' bounds.
     pub limits: Limits,
     /// The records that were stored last time, in any order.
@@ -67,6 +75,9 @@ impl Config {
             ipv4: true,
             ipv6: true,
             interval: Duration::from_secs(60),
+            host: None,
+            dns_sd: false,
+            mdns_unicast: false,
             limits: Limits::default(),
             records: Vec::new(),
         }
@@ -84,6 +95,9 @@ impl Config {
         if self.network.len() > MAX_NETWORK {
             return Err(ConfigError::NetworkTooLong(self.network.len()));
         }
+        if self.host.as_deref().is_some_and(|host| !is_host_label(host)) {
+            return Err(ConfigError::Host);
+        }
         if self.interval < Duration::from_secs(1) || self.interval > Duration::from_secs(3600) {
             return Err(ConfigError::Interval(self.interval));
         }
@@ -100,6 +114,8 @@ pub enum ConfigError {
     NetworkTooLong(usize),
     /// The announce interval is not between one second and one hour.
     Interval(Duration),
+    /// The host's name is not one label of 1 to 63 bytes.
+    Host,
     /// A field of the profile breaks its bound.
     Profile(ProfileError),
 }
@@ -128,6 +144,7 @@ impl fmt::Display for ConfigError {
             Self::Interval(interval) => {
                 write!(f, "the announce interval of {interval:?} must be between 1 s and 1 h")
             }
+            Self::Host => f.write_str("the host name must be one label of 1 to 63 bytes, without `.local`"),
             Self::Profile(error) => fmt::Display::fmt(error, f),
         }
     }
@@ -142,10 +159,18 @@ pub enum CommandError {
     Profile(ProfileError),
     /// An observer announces nothing.
     Observer,
-    /// 64 browses are active already.
+    /// 64 browses and resolves are active already.
     TooManyBrowses,
-    /// No such browse is active.
+    /// No such browse or resolve is active.
     NoSuchBrowse,
+    /// A field of the publication breaks its bound.
+    Publication(PublicationError),
+    /// 256 services are published already.
+    TooManyPublications,
+    /// No such service is published.
+    NoSuchPublication,
+    /// The configuration gives this machine no name to publish services under.
+    NoHost,
     /// The engine is stopping.
     Stopping,
 }
@@ -157,6 +182,12 @@ impl fmt::Display for CommandError {
             Self::Observer => f.write_str("an observer has no identity and announces nothing; start a node instead"),
             Self::TooManyBrowses => f.write_str("64 browses are active, which is the most; stop one first"),
             Self::NoSuchBrowse => f.write_str("no such browse is active"),
+            Self::Publication(error) => fmt::Display::fmt(error, f),
+            Self::TooManyPublications => {
+                f.write_str("256 services are published, which is the most; withdraw one first")
+            }
+            Self::NoSuchPublication => f.write_str("no such service is published"),
+            Self::NoHost => f.write_str("this node has no host name; give it one to publish services under"),
             Self::Stopping => f.write_str("the node is stopping"),
         }
     }

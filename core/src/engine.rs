@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use crate::config::{CommandError, Config, ConfigError};
 use crate::discovery::announcer::Announcer;
-use crate::discovery::browse::Browser;
 use crate::discovery::intake::{Counters, Intake, Unsigned, Verified};
 use crate::discovery::introduction::{Introduction, Introductions};
+use crate::discovery::mdns::Mdns;
 use crate::discovery::service::Service;
 use crate::identity::{NetworkTag, PeerId};
 use crate::interface::{Interface, Selection};
@@ -54,7 +54,7 @@ pub struct Engine {
     announcer: Announcer,
     introductions: Introductions,
     registry: Registry,
-    browser: Browser,
+    mdns: Mdns,
 }
 
 impl Engine {
@@ -67,6 +67,7 @@ impl Engine {
         config.check()?;
         let seed = Seed::new(&seed);
         let mut out = Outbox::default();
+        let mdns = Mdns::new(&seed, &config);
         let announcer = Announcer::new(&config, &seed, Now { at: now, wall }, &mut out);
         Ok(Self {
             now,
@@ -78,8 +79,8 @@ impl Engine {
             intake: Intake::new(config.identity, *announcer.instance(), NetworkTag::of(&config.network), now),
             introductions: Introductions::new(config.identity, config.limits.candidates, &seed, now),
             registry: Registry::new(config.limits, config.identity.is_some(), config.records),
-            browser: Browser::new(&seed, &config.limits),
             selection: config.interfaces,
+            mdns,
             announcer,
             out,
         })
@@ -124,13 +125,30 @@ impl Engine {
                 self.announcer.set_profile(profile, now.at);
             }
             Command::Discover => self.announcer.discover(now.at),
-            Command::Browse(scope) => self.browser.browse(id, scope, now.at, &mut self.out)?,
-            Command::StopBrowsing(browse) => self.browser.stop(browse)?,
-            Command::Stop => self.announcer.leave(now, &mut self.out),
+            Command::Browse(scope) => self.mdns.browse(id, scope, now.at, &mut self.out)?,
+            Command::Resolve(host) => self.mdns.resolve(id, host, now.at, &mut self.out)?,
+            Command::StopBrowsing(browse) => self.mdns.stop_browsing(browse)?,
+            Command::Publish(publication) => self.mdns.publish(Some(id), publication, now.at, &mut self.out)?,
+            Command::Republish(published, publication) => {
+                self.check_published(published)?;
+                self.mdns.publish(Some(published), publication, now.at, &mut self.out)?;
+            }
+            Command::Unpublish(published) => {
+                self.check_published(published)?;
+                self.mdns.unpublish(Some(published), now.at, &mut self.out);
+            }
+            Command::Stop => {
+                self.mdns.leave(now.at, &mut self.out);
+                self.announcer.leave(now, &mut self.out);
+            }
         }
         self.next_command = self.next_command.saturating_add(1);
         self.advance(now);
         Ok(id)
+    }
+
+    fn check_published(&self, id: CommandId) -> Result<(), CommandError> {
+        if self.mdns.is_published(id) { Ok(()) } else { Err(CommandError::NoSuchPublication) }
     }
 
     /// The next thing to do. Ask until there is none after every `handle` and `command`, and once after `new`.
@@ -149,7 +167,7 @@ impl Engine {
         if !self.announcer.is_running() {
             return announcer;
         }
-        let others = [self.introductions.poll_timeout(), self.registry.poll_timeout(), self.browser.poll_timeout()];
+        let others = [self.introductions.poll_timeout(), self.registry.poll_timeout(), self.mdns.poll_timeout()];
         others.into_iter().chain([announcer]).flatten().min()
     }
 
@@ -165,8 +183,8 @@ impl Engine {
     }
 
     /// The DNS-SD services that the active browses have found, ordered by interface and name.
-    pub fn services(&self) -> impl Iterator<Item = &Service> {
-        self.browser.services()
+    pub fn services(&self) -> impl Iterator<Item = Service> {
+        self.mdns.services()
     }
 
     /// The interfaces in use, in index order, with the addresses of the families in use.
@@ -178,7 +196,7 @@ impl Engine {
     /// What arrived and what was dropped, and why.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters { mdns: self.browser.counters(), ..self.intake.counters }
+        Counters { mdns: self.mdns.counters(), ..self.intake.counters }
     }
 
     /// Both clocks' readings; neither the monotonic one nor what the wall clock derives from it runs backwards here.
@@ -193,7 +211,7 @@ impl Engine {
         counters.datagrams = counters.datagrams.saturating_add(1);
         let datagram = Datagram { source: plain(datagram.source, datagram.interface), ..*datagram };
         match datagram.channel {
-            Channel::Mdns => self.browser.receive(&datagram, now.at, &mut self.out),
+            Channel::Mdns => self.mdns.receive(&datagram, now.at, &mut self.out),
             Channel::Beacon => self.beacon_datagram(&datagram, now),
         }
     }
@@ -294,7 +312,7 @@ impl Engine {
         }
         self.registry.set_links(&links, now, &mut self.out);
         self.introductions.forget(|introduction| !links.iter().any(|link| link.index == introduction.interface));
-        self.browser.set_links(&links, self.ipv4, self.ipv6, now.at, &mut self.out);
+        self.mdns.set_links(&links, self.ipv4, self.ipv6, now.at, &mut self.out);
         self.announcer.set_links(links, now.at);
     }
 
@@ -313,6 +331,7 @@ impl Engine {
         self.wall = (wall, now.at);
         if wall > now.wall + SLEEP {
             self.registry.woke(now.at);
+            self.mdns.woke(now.at, &mut self.out);
             self.announcer.burst(now.at);
         }
     }
@@ -330,7 +349,7 @@ impl Engine {
                 for (address, interface) in self.introductions.fire(now.at, &mut self.out) {
                     self.announcer.announce_to(address, interface, crowd, now, &mut self.out);
                 }
-                self.browser.fire(now.at, &mut self.out);
+                self.mdns.fire(now.at, &mut self.out);
             }
             self.announcer.fire(self.registry.crowd(), now, &mut self.out);
         }

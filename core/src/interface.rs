@@ -23,6 +23,10 @@ pub struct Interface {
     pub broadcast: bool,
     /// A default route leaves by it.
     pub default_route: bool,
+    /// The largest IP packet it carries, in bytes; 0 when the system does not tell, which is taken for Ethernet's 1500.
+    pub mtu: u32,
+    /// The UDP port of the node's own unicast socket on it; 0 until the driver has opened that.
+    pub beacon_port: u16,
     /// Its addresses with their prefix lengths.
     pub addresses: Vec<InterfaceAddress>,
 }
@@ -154,6 +158,8 @@ impl Interface {
             multicast: true,
             broadcast: true,
             default_route: true,
+            mtu: 1500,
+            beacon_port: 0,
             addresses: addresses.iter().map(|(ip, prefix)| InterfaceAddress { ip: *ip, prefix: *prefix }).collect(),
         }
     }

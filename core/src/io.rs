@@ -7,7 +7,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::discovery::service::{Service, ServiceName, ServiceType};
+use crate::discovery::publication::Publication;
+use crate::discovery::service::{Host, HostName, Service, ServiceName, ServiceType, SubtypeLabel};
 use crate::identity::PeerId;
 use crate::interface::Interface;
 use crate::job::{Job, JobDone};
@@ -144,6 +145,44 @@ pub enum Event {
     ServiceLost(ServiceName),
     /// A DNS-SD service type exists on the link (RFC 6763 §9).
     ServiceTypeFound(ServiceType),
+    /// A host that [`Command::Resolve`] asked for has addresses.
+    HostFound(Host),
+    /// A host that was found has other addresses, or its answer became complete.
+    HostChanged(Host),
+    /// A host that was found has no address any more.
+    HostLost {
+        /// The host.
+        name: HostName,
+        /// Index of the interface it was seen on.
+        interface: u32,
+    },
+    /// A publication's name is ours on this interface, and announced (RFC 6762 §8.3).
+    Published {
+        /// The command that published it; `None` for what the node says of itself.
+        publication: Option<CommandId>,
+        /// The name it is published by, which may not be the one that was asked for.
+        name: ServiceName,
+        /// The host it is said to be on: `nas.local`.
+        host: HostName,
+    },
+    /// Somebody else has that name, so the publication goes by another one (RFC 6762 §9).
+    Renamed {
+        /// The command that published it; `None` for what the node says of itself.
+        publication: Option<CommandId>,
+        /// Its type.
+        kind: ServiceType,
+        /// The instance's name before.
+        from: String,
+        /// Its name from now on, which is being probed for.
+        to: String,
+    },
+    /// Another machine has that host name, so this one goes by another (RFC 6762 §9).
+    HostRenamed {
+        /// The name before.
+        from: HostName,
+        /// The name from now on, which is being probed for.
+        to: HostName,
+    },
     /// The goodbyes are sent; the engine will do nothing more.
     Stopped,
 }
@@ -226,8 +265,16 @@ pub enum Command {
     Discover,
     /// Browse for DNS-SD services until [`Command::StopBrowsing`].
     Browse(BrowseScope),
-    /// End the browse that [`Engine::command`](crate::Engine::command) returned this id for.
+    /// Find a host's addresses by its name, and go on telling of them until [`Command::StopBrowsing`].
+    Resolve(HostName),
+    /// End the browse or resolve that [`Engine::command`](crate::Engine::command) returned this id for.
     StopBrowsing(CommandId),
+    /// Publish a DNS-SD service until [`Command::Unpublish`]: probe for its name, then announce it (RFC 6762 §8).
+    Publish(Publication),
+    /// Publish this instead of what the id names: what differs is announced, and a new name is probed for first.
+    Republish(CommandId, Publication),
+    /// Say goodbye for what [`Command::Publish`] published.
+    Unpublish(CommandId),
     /// Say goodbye and stop: [`Event::Stopped`] follows within 200 ms.
     Stop,
 }
@@ -239,6 +286,8 @@ pub enum BrowseScope {
     All,
     /// The services of one type.
     Type(ServiceType),
+    /// The services of one type that are listed under a subtype (RFC 6763 §7.1).
+    Subtype(ServiceType, SubtypeLabel),
 }
 
 /// Names a command that was accepted.

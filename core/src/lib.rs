@@ -64,9 +64,13 @@ mod timers;
 pub mod wire;
 
 pub use config::{CommandError, Config, ConfigError, Limits, ProfileError};
-pub use discovery::browse::MdnsCounters;
 pub use discovery::intake::Counters;
-pub use discovery::service::{ParseServiceTypeError, Service, ServiceName, ServiceType, TxtPair};
+pub use discovery::mdns::MdnsCounters;
+pub use discovery::publication::{Caution, Publication, PublicationError};
+pub use discovery::service::{
+    Host, HostName, ParseHostNameError, ParseServiceTypeError, ParseSubtypeError, Service, ServiceName, ServiceType,
+    SubtypeLabel, TxtPair,
+};
 pub use engine::Engine;
 pub use identity::{NetworkTag, ParsePeerIdError, PeerId};
 pub use interface::{Interface, InterfaceAddress, InterfaceKind, Selection};

@@ -3,6 +3,7 @@
 //! A line names what a reviewer needs to follow a decision, and ends, where bytes are sent, with their number and the
 //! first four bytes of their SHA-256, so that no byte can change unseen. Text from the network is quoted and escaped.
 
+use alloc::string::ToString;
 use core::fmt;
 use core::net::IpAddr;
 
@@ -14,7 +15,7 @@ use crate::record::Record;
 use crate::registry::{AddressState, Trust};
 use crate::wire::Frame;
 use crate::wire::beacon::{Beacon, Body, Kind};
-use crate::{Service, ServiceName};
+use crate::{Host, Service, ServiceName};
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,6 +132,14 @@ impl fmt::Display for Event {
             Self::ServiceChanged(service) => write!(f, "service changed {service}"),
             Self::ServiceLost(name) => write!(f, "service lost {name}"),
             Self::ServiceTypeFound(kind) => write!(f, "service type found {kind}"),
+            Self::HostFound(host) => write!(f, "host found {host}"),
+            Self::HostChanged(host) => write!(f, "host changed {host}"),
+            Self::HostLost { name, interface } => write!(f, "host lost {:?} if{interface}", name.to_string()),
+            Self::Published { name, host, .. } => write!(f, "published {name} at {:?}", host.to_string()),
+            Self::Renamed { kind, from, to, .. } => write!(f, "renamed {from:?} to {to:?} {kind}"),
+            Self::HostRenamed { from, to } => {
+                write!(f, "host renamed {:?} to {:?}", from.to_string(), to.to_string())
+            }
             Self::Stopped => f.write_str("stopped"),
         }
     }
@@ -177,6 +186,14 @@ impl fmt::Display for Warning {
 impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {} if{}", self.instance, self.kind, self.interface)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} if{}", self.name.to_string(), self.interface)?;
+        write_addresses(f, &self.addresses)?;
+        if self.complete { Ok(()) } else { f.write_str(" so far") }
     }
 }
 

@@ -308,6 +308,8 @@ mod tests {
             multicast: false,
             broadcast: false,
             default_route: false,
+            mtu: 65_536,
+            beacon_port: 0,
             addresses: addresses.iter().map(|ip| InterfaceAddress { ip: IpAddr::from(*ip), prefix: 8 }).collect(),
         }
     }

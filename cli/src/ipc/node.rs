@@ -89,6 +89,12 @@ fn concerns_peers(event: &Event) -> bool {
         | Event::ServiceChanged(_)
         | Event::ServiceLost(_)
         | Event::ServiceTypeFound(_)
+        | Event::HostFound(_)
+        | Event::HostChanged(_)
+        | Event::HostLost { .. }
+        | Event::Published { .. }
+        | Event::Renamed { .. }
+        | Event::HostRenamed { .. }
         | Event::Stopped => false,
     }
 }

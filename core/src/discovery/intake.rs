@@ -11,8 +11,8 @@ use core::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::browse::MdnsCounters;
 use super::introduction::Introductions;
+use super::mdns::MdnsCounters;
 use crate::budget::{Recent, SourceBudgets, TokenBucket};
 use crate::identity::{NetworkTag, PeerId};
 use crate::interface::Interface;

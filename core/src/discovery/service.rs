@@ -6,7 +6,7 @@ use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
-use crate::wire::mdns::{Name, NameBuf, NameError};
+use crate::wire::mdns::{MAX_LABEL, Name, NameBuf, NameError};
 
 /// The domain of the link (RFC 6762 §3).
 const LOCAL: &[u8] = b"local";
@@ -116,4 +116,121 @@ pub struct TxtPair {
     pub key: String,
     /// `None` for a key without `=`, an empty vector for `key=`.
     pub value: Option<Vec<u8>>,
+}
+
+/// A subtype: one label, by which only some services of a type are listed (RFC 6763 §7.1). Kept without the customary
+/// underscore's being required, and compared without regard to ASCII case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubtypeLabel(String);
+
+impl SubtypeLabel {
+    /// The label: `_universal`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name under which the instances of this subtype of `kind` are listed: `_universal._sub._ipp._tcp.local`.
+    pub(crate) fn to_name(&self, kind: &ServiceType) -> Result<NameBuf, NameError> {
+        let labels = [self.0.as_bytes(), b"_sub"];
+        NameBuf::from_labels(labels.into_iter().chain(kind.0.split('.').map(str::as_bytes)).chain([LOCAL]))
+    }
+}
+
+impl fmt::Display for SubtypeLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SubtypeLabel {
+    type Err = ParseSubtypeError;
+
+    /// Accepts any text of 1 to 63 bytes without control characters.
+    fn from_str(text: &str) -> Result<Self, ParseSubtypeError> {
+        let fits = (1..=MAX_LABEL).contains(&text.len()) && !text.chars().any(char::is_control);
+        if fits { Ok(Self(text.to_ascii_lowercase())) } else { Err(ParseSubtypeError) }
+    }
+}
+
+/// A text that is no subtype.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseSubtypeError;
+
+impl fmt::Display for ParseSubtypeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a subtype is one label such as `_universal`, of 1 to 63 bytes without control characters")
+    }
+}
+
+impl core::error::Error for ParseSubtypeError {}
+
+/// A host's name on the link, such as `nas.local`. Equality ignores ASCII case.
+#[derive(Clone, Debug)]
+pub struct HostName(NameBuf);
+
+impl HostName {
+    /// The host of this label in the domain of the link.
+    pub(crate) fn from_label(label: &str) -> Result<Self, NameError> {
+        NameBuf::from_labels([label.as_bytes(), LOCAL]).map(Self)
+    }
+
+    pub(crate) const fn from_name(name: NameBuf) -> Self {
+        Self(name)
+    }
+
+    pub(crate) const fn as_name(&self) -> &NameBuf {
+        &self.0
+    }
+}
+
+impl PartialEq for HostName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for HostName {}
+
+impl fmt::Display for HostName {
+    /// In RFC 6763 §4.3 escaping, without a final dot; safe to print.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for HostName {
+    type Err = ParseHostNameError;
+
+    /// Accepts `nas.local`, with or without a final dot. A single label is taken as it is, without `.local`: some programs
+    /// publish such, and they resolve by that very name.
+    fn from_str(text: &str) -> Result<Self, ParseHostNameError> {
+        let name: NameBuf = text.parse().map_err(|_| ParseHostNameError)?;
+        if name.as_name().is_root() { Err(ParseHostNameError) } else { Ok(Self(name)) }
+    }
+}
+
+/// A text that is no host's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseHostNameError;
+
+impl fmt::Display for ParseHostNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a host name is labels of 1 to 63 bytes with dots between, 255 bytes at most: `nas.local`")
+    }
+}
+
+impl core::error::Error for ParseHostNameError {}
+
+/// A host that was resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its name.
+    pub name: HostName,
+    /// Index of the interface it is seen on.
+    pub interface: u32,
+    /// Its addresses, sorted; those of link-local scope are reached by the interface.
+    pub addresses: Vec<IpAddr>,
+    /// Whether each family has answered, with addresses or by saying that it has none (RFC 6762 §6.1).
+    pub complete: bool,
 }

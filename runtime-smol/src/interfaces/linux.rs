@@ -54,6 +54,8 @@ fn assemble(
             multicast: link.flags.contains(LinkFlags::Multicast),
             broadcast: link.flags.contains(LinkFlags::Broadcast),
             default_route: ways_out.contains(&link.index),
+            mtu: link.mtu,
+            beacon_port: 0,
             addresses: by_link.remove(&link.index).unwrap_or_default(),
         })
         .collect()
@@ -63,6 +65,7 @@ struct Link {
     index: u32,
     name: String,
     flags: LinkFlags,
+    mtu: u32,
     layer: LinkLayerType,
     master: Option<u32>,
     /// Which of the kernel's virtual kinds it is; hardware drivers have none.
@@ -79,6 +82,7 @@ impl Link {
             index: header.index,
             name: String::new(),
             flags: header.flags,
+            mtu: 0,
             layer: header.link_layer_type,
             master: None,
             kind: None,
@@ -87,6 +91,7 @@ impl Link {
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
+                LinkAttribute::Mtu(mtu) => link.mtu = mtu,
                 LinkAttribute::Controller(master) => link.master = Some(master),
                 LinkAttribute::ParentDevName(_) => link.on_a_bus = true,
                 LinkAttribute::LinkInfo(infos) => {

@@ -31,6 +31,8 @@ fn describe(interface: &netdev::Interface) -> Interface {
         multicast: interface.is_multicast(),
         broadcast: interface.is_broadcast(),
         default_route: interface.gateway.is_some(),
+        mtu: interface.mtu.unwrap_or(0),
+        beacon_port: 0,
         addresses: ipv4.chain(ipv6).map(|(ip, prefix)| InterfaceAddress { ip, prefix }).collect(),
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use landfall_core::{
     Action, BrowseScope, Channel, Command, CommandId, CommitId, Config, Datagram, Input, Interface, InterfaceAddress,
-    InterfaceKind, JobDone, JobId, JobOutput, Limits, PeerId, Profile, Record, Request, Selection, Status, Transmit,
-    UnixTime,
+    InterfaceKind, JobDone, JobId, JobOutput, Limits, PeerId, Profile, Publication, Record, Request, Selection, Status,
+    Transmit, TxtPair, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -35,6 +35,9 @@ pub(super) struct ConfigForm {
     ipv4: bool,
     ipv6: bool,
     interval_micros: u64,
+    host: Option<String>,
+    dns_sd: bool,
+    mdns_unicast: bool,
     /// Peers, peers per source, candidates, DNS-SD records.
     limits: (usize, usize, usize, usize),
     /// The records as they are stored.
@@ -43,7 +46,8 @@ pub(super) struct ConfigForm {
 
 impl ConfigForm {
     pub(super) fn of(config: &Config) -> Self {
-        let Config { identity, network, profile, tcp_port, interfaces, ipv4, ipv6, interval, limits, records } = config;
+        let Config { identity, network, profile, tcp_port, interfaces, ipv4, ipv6, interval, limits, records, .. } =
+            config;
         let Limits { peers, peers_per_source, candidates, mdns_records } = *limits;
         Self {
             identity: identity.map(|id| ByteBuf::from(*id.as_bytes())),
@@ -57,6 +61,9 @@ impl ConfigForm {
             ipv4: *ipv4,
             ipv6: *ipv6,
             interval_micros: u64::try_from(interval.as_micros()).unwrap_or(u64::MAX),
+            host: config.host.clone(),
+            dns_sd: config.dns_sd,
+            mdns_unicast: config.mdns_unicast,
             limits: (peers, peers_per_source, candidates, mdns_records),
             records: records.iter().filter_map(Record::encode).map(ByteBuf::from).collect(),
         }
@@ -75,6 +82,9 @@ impl ConfigForm {
             ipv4: self.ipv4,
             ipv6: self.ipv6,
             interval: Duration::from_micros(self.interval_micros),
+            host: self.host.clone(),
+            dns_sd: self.dns_sd,
+            mdns_unicast: self.mdns_unicast,
             limits: Limits { peers, peers_per_source, candidates, mdns_records },
             records: records.map_err(|_| FormError("a record"))?,
         })
@@ -230,6 +240,8 @@ pub(super) struct InterfaceForm {
     kind: KindForm,
     /// Up, running, multicast, broadcast, default route.
     flags: (bool, bool, bool, bool, bool),
+    mtu: u32,
+    beacon_port: u16,
     addresses: Vec<(IpAddr, u8)>,
 }
 
@@ -245,7 +257,19 @@ enum KindForm {
 
 impl InterfaceForm {
     fn of(interface: &Interface) -> Self {
-        let Interface { index, name, kind, up, running, multicast, broadcast, default_route, addresses } = interface;
+        let Interface {
+            index,
+            name,
+            kind,
+            up,
+            running,
+            multicast,
+            broadcast,
+            default_route,
+            mtu,
+            beacon_port,
+            addresses,
+        } = interface;
         Self {
             index: *index,
             name: name.clone(),
@@ -258,6 +282,8 @@ impl InterfaceForm {
                 InterfaceKind::Loopback => KindForm::Loopback,
             },
             flags: (*up, *running, *multicast, *broadcast, *default_route),
+            mtu: *mtu,
+            beacon_port: *beacon_port,
             addresses: addresses.iter().map(|address| (address.ip, address.prefix)).collect(),
         }
     }
@@ -280,6 +306,8 @@ impl InterfaceForm {
             multicast,
             broadcast,
             default_route,
+            mtu: self.mtu,
+            beacon_port: self.beacon_port,
             addresses: self
                 .addresses
                 .iter()
@@ -295,6 +323,13 @@ pub(super) enum CommandForm {
     Discover,
     /// The type, or nothing for all.
     Browse(Option<String>),
+    /// The type and the subtype.
+    BrowseSubtype(String, String),
+    Resolve(String),
+    Publish(PublicationForm),
+    /// The debug text of the id, and what replaces it.
+    Republish(String, PublicationForm),
+    Unpublish(String),
     /// The debug text of the id.
     StopBrowsing(String),
     Stop,
@@ -307,6 +342,13 @@ impl CommandForm {
             Command::Discover => Self::Discover,
             Command::Browse(BrowseScope::All) => Self::Browse(None),
             Command::Browse(BrowseScope::Type(kind)) => Self::Browse(Some(kind.as_str().into())),
+            Command::Browse(BrowseScope::Subtype(kind, label)) => {
+                Self::BrowseSubtype(kind.as_str().into(), label.as_str().into())
+            }
+            Command::Resolve(host) => Self::Resolve(host.to_string()),
+            Command::Publish(publication) => Self::Publish(PublicationForm::of(publication)),
+            Command::Republish(id, publication) => Self::Republish(format!("{id:?}"), PublicationForm::of(publication)),
+            Command::Unpublish(id) => Self::Unpublish(format!("{id:?}")),
             Command::StopBrowsing(id) => Self::StopBrowsing(format!("{id:?}")),
             Command::Stop => Self::Stop,
         }
@@ -321,8 +363,59 @@ impl CommandForm {
                 let kind = kind.parse().map_err(|_| FormError("a service type"))?;
                 Some(Command::Browse(BrowseScope::Type(kind)))
             }
+            Self::BrowseSubtype(kind, label) => {
+                let kind = kind.parse().map_err(|_| FormError("a service type"))?;
+                let label = label.parse().map_err(|_| FormError("a subtype"))?;
+                Some(Command::Browse(BrowseScope::Subtype(kind, label)))
+            }
+            Self::Resolve(host) => Some(Command::Resolve(host.parse().map_err(|_| FormError("a host name"))?)),
+            Self::Publish(publication) => Some(Command::Publish(publication.publication()?)),
+            Self::Republish(id, publication) => match ids.get(id) {
+                Some(id) => Some(Command::Republish(*id, publication.publication()?)),
+                None => None,
+            },
+            Self::Unpublish(id) => ids.get(id).map(|id| Command::Unpublish(*id)),
             Self::StopBrowsing(id) => ids.get(id).map(|id| Command::StopBrowsing(*id)),
             Self::Stop => Some(Command::Stop),
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct PublicationForm {
+    instance: String,
+    kind: String,
+    subtypes: Vec<String>,
+    port: u16,
+    txt: Vec<(String, Option<ByteBuf>)>,
+    host: Option<String>,
+}
+
+impl PublicationForm {
+    fn of(publication: &Publication) -> Self {
+        let Publication { instance, kind, subtypes, port, txt, host } = publication;
+        Self {
+            instance: instance.clone(),
+            kind: kind.as_str().into(),
+            subtypes: subtypes.iter().map(|label| label.as_str().into()).collect(),
+            port: *port,
+            txt: txt.iter().map(|pair| (pair.key.clone(), pair.value.clone().map(ByteBuf::from))).collect(),
+            host: host.clone(),
+        }
+    }
+
+    fn publication(&self) -> Result<Publication, FormError> {
+        let kind = self.kind.parse().map_err(|_| FormError("a service type"))?;
+        let subtypes: Result<_, _> = self.subtypes.iter().map(|label| label.parse()).collect();
+        let pair = |(key, value): &(String, Option<ByteBuf>)| TxtPair {
+            key: key.clone(),
+            value: value.as_ref().map(|value| value.to_vec()),
+        };
+        Ok(Publication {
+            subtypes: subtypes.map_err(|_| FormError("a subtype"))?,
+            txt: self.txt.iter().map(pair).collect(),
+            host: self.host.clone(),
+            ..Publication::new(&self.instance, kind, self.port)
         })
     }
 }

@@ -10,10 +10,18 @@ use core::time::Duration;
 use bytes::Bytes;
 use quickcheck::quickcheck;
 
+use core::net::SocketAddr;
+
 use super::types::{MAX_TYPES, MAX_TYPES_OF_SOURCE};
 use super::*;
+use crate::Config;
+use crate::config::Limits;
+use crate::discovery::mdns::Mdns;
+use crate::discovery::mdns::links::{GROUP_V4, GROUP_V6};
 use crate::discovery::service::ServiceName;
 use crate::io::Action;
+use crate::io::{Channel, Datagram, Transmit};
+use crate::wire::mdns::Message;
 use crate::wire::mdns::capture::{self, Captured};
 use crate::wire::mdns::{Data, MessageWriter, Section};
 
@@ -29,7 +37,7 @@ fn interface(index: u32, ip: &str) -> Interface {
 /// A browser, its clock, and everything it did.
 struct Lab {
     seed: u8,
-    browser: Browser,
+    browser: Mdns,
     out: Outbox,
     now: Instant,
     sent: Vec<(Instant, Transmit)>,
@@ -43,7 +51,7 @@ impl Lab {
 
     fn with_capacity(seed: u8, mdns_records: usize) -> Self {
         let limits = Limits { mdns_records, ..Limits::default() };
-        let mut browser = Browser::new(&Seed::new(&[seed; 32]), &limits);
+        let mut browser = Mdns::new(&Seed::new(&[seed; 32]), &Config { limits, ..Config::observer() });
         let mut out = Outbox::default();
         browser.set_links(&[interface(ETH, "10.77.0.99")], true, true, Instant::ZERO, &mut out);
         Self { seed, browser, out, now: Instant::ZERO, sent: Vec::new(), events: Vec::new() }
@@ -181,6 +189,12 @@ fn words(event: &Event) -> String {
         | Event::PeerChanged { .. }
         | Event::PeerOffline { .. }
         | Event::Warning(_)
+        | Event::HostFound(_)
+        | Event::HostChanged(_)
+        | Event::HostLost { .. }
+        | Event::Published { .. }
+        | Event::Renamed { .. }
+        | Event::HostRenamed { .. }
         | Event::Stopped => panic!("not a browser's event: {event:?}"),
     }
 }
@@ -333,7 +347,7 @@ fn bonjour_services_bare_host_name_resolves_from_the_same_bare_name() {
 fn questions_of_others_tell_nothing() {
     let mut lab = lab_for(capture::CLAWNEXUS, "all");
     assert_eq!(lab.story(), Vec::<String>::new());
-    assert_eq!(lab.browser.cache.used(), 0);
+    assert_eq!(lab.browser.querier.cache.used(), 0);
 }
 
 #[test]
@@ -457,7 +471,7 @@ fn a_refresh_that_waits_for_its_packet_is_forgotten_with_its_browse() {
         lab.run_for(50 * MS);
         waited +=
             usize::from(lab.browser.poll_timeout().is_some_and(|at| at.since(lab.now) <= Duration::from_millis(50)));
-        lab.browser.stop(CommandId(1)).unwrap();
+        lab.browser.stop_browsing(CommandId(1)).unwrap();
         assert_eq!(lab.browser.poll_timeout(), None, "seed {seed}");
     }
     assert!(waited > 3, "{waited} of 100 had one waiting");
@@ -472,7 +486,7 @@ fn a_refreshed_service_is_neither_lost_nor_told_again() {
         lab.run_for(97 * S);
     }
     assert_eq!(lab.story().len(), 1);
-    assert_eq!(lab.browser.cache.used(), 4);
+    assert_eq!(lab.browser.querier.cache.used(), 4);
 }
 
 #[test]
@@ -480,15 +494,15 @@ fn what_nobody_browses_for_is_never_asked_for_and_nothing_wakes_an_idle_browser(
     let mut lab = Lab::new(6);
     assert_eq!(lab.browser.poll_timeout(), None);
     lab.hear(&whole("one", 2, 120));
-    assert_eq!((lab.browser.poll_timeout(), lab.browser.cache.used()), (None, 0));
+    assert_eq!((lab.browser.poll_timeout(), lab.browser.querier.cache.used()), (None, 0));
     lab.browse(1, "_y._tcp");
     lab.hear(&whole("one", 2, 120));
     lab.run_to(4000 * S);
     assert!(lab.asked().iter().all(|(_, q)| q == "PTR _y._tcp.local"), "{:?}", lab.asked());
-    assert_eq!(lab.browser.cache.used(), 0, "and is dropped at its end");
-    lab.browser.stop(CommandId(1)).unwrap();
+    assert_eq!(lab.browser.querier.cache.used(), 0, "and is dropped at its end");
+    lab.browser.stop_browsing(CommandId(1)).unwrap();
     assert_eq!(lab.browser.poll_timeout(), None);
-    assert_eq!(lab.browser.stop(CommandId(1)), Err(CommandError::NoSuchBrowse));
+    assert_eq!(lab.browser.stop_browsing(CommandId(1)), Err(CommandError::NoSuchBrowse));
     assert_eq!(lab.story(), Vec::<String>::new());
 }
 
@@ -558,7 +572,7 @@ fn a_goodbye_takes_a_second_and_can_be_rescued() {
     lab.run_to(30 * S);
     assert_eq!(lab.lost()[0].0.as_micros(), 21 * S);
     lab.hear(&whole("one", 2, 0));
-    assert_eq!(lab.browser.cache.used(), 0, "a goodbye of what is not known is not remembered");
+    assert_eq!(lab.browser.querier.cache.used(), 0, "a goodbye of what is not known is not remembered");
 }
 
 #[test]
@@ -708,7 +722,7 @@ fn ipv4_and_ipv6_of_one_interface_are_one_service_and_two_interfaces_are_two() {
     lab.browser.set_links(&links[..1], true, true, lab.now, &mut lab.out);
     lab.drain();
     assert_eq!(lab.story(), ["lost one _x._tcp@3"]);
-    assert_eq!(lab.browser.cache.used(), 4);
+    assert_eq!(lab.browser.querier.cache.used(), 4);
     lab.sent.clear();
     lab.browser.set_links(&[interface(ETH, "10.99.0.1")], true, false, lab.now, &mut lab.out);
     lab.run_for(200 * MS);
@@ -729,11 +743,11 @@ fn a_second_browse_is_told_what_the_first_one_found() {
     assert_eq!(lab.story().len(), 1);
     lab.browse(3, "all");
     assert_eq!(lab.story().len(), 1);
-    lab.browser.stop(CommandId(1)).unwrap();
-    lab.browser.stop(CommandId(3)).unwrap();
+    lab.browser.stop_browsing(CommandId(1)).unwrap();
+    lab.browser.stop_browsing(CommandId(3)).unwrap();
     lab.run_to(200 * S);
     assert_eq!(lab.story(), ["lost one _x._tcp@2"], "the second browse goes on");
-    lab.browser.stop(CommandId(2)).unwrap();
+    lab.browser.stop_browsing(CommandId(2)).unwrap();
     for id in 0..64 {
         lab.browse(100 + id, "_x._tcp");
     }
@@ -753,8 +767,8 @@ fn browsing_all_asks_for_the_types_and_then_for_each_type() {
     assert_eq!(lab.story(), ["type _x._tcp", "found one _x._tcp@2 host2.local:80 [10.77.0.2] [a=1]"]);
     lab.run_for(200 * MS);
     assert_eq!(lab.asked_about("PTR _x._tcp.local").len(), 1);
-    lab.browser.stop(CommandId(1)).unwrap();
-    assert!(lab.browser.types.is_empty() && lab.browser.poll_timeout().is_none());
+    lab.browser.stop_browsing(CommandId(1)).unwrap();
+    assert!(lab.browser.querier.types.is_empty() && lab.browser.poll_timeout().is_none());
 }
 
 #[test]
@@ -780,7 +794,7 @@ fn a_flood_of_what_nobody_wants_displaces_nothing_that_a_browse_needs() {
             &format!("10.77.0.{}:5353", 10 + n % 200),
             &Response::new().a(&format!("h{n}.local"), [10, 77, high, low], 4500).done(),
         );
-        assert!(lab.browser.cache.used() <= 100);
+        assert!(lab.browser.querier.cache.used() <= 100);
     }
     lab.hear_from("10.77.0.3:5353", &whole("two", 3, 4500));
     assert_eq!(lab.story().len(), 2, "both are found and neither is lost");
@@ -801,7 +815,7 @@ fn a_flood_of_false_instances_makes_room_for_others_and_displaces_no_small_sourc
     }
     assert_eq!(lab.found().len(), 38);
     assert_eq!(lab.lost().len(), 0);
-    assert!(lab.browser.cache.used() <= 400);
+    assert!(lab.browser.querier.cache.used() <= 400);
     let before = lab.sent.len();
     lab.run_for(10 * S);
     assert!(lab.sent.len() - before <= 2 * 10 * 50, "{} packets in 10 s", lab.sent.len() - before);
@@ -816,12 +830,12 @@ fn a_flood_of_types_is_bounded_by_source_and_in_all() {
             let list = Response::new().ptr("_services._dns-sd._udp.local", &format!("_t{source}-{n}._tcp.local"), 4500);
             lab.hear_from(&format!("10.77.0.{source}:5353"), &list.done());
         }
-        assert!(lab.browser.types.len() <= MAX_TYPES_OF_SOURCE * (source - 9));
+        assert!(lab.browser.querier.types.len() <= MAX_TYPES_OF_SOURCE * (source - 9));
     }
-    assert_eq!(lab.browser.types.len(), MAX_TYPES);
+    assert_eq!(lab.browser.querier.types.len(), MAX_TYPES);
     lab.run_to(5 * S);
     lab.run_to(5000 * S);
-    assert_eq!(lab.browser.types.len(), 0, "they end with the records that list them");
+    assert_eq!(lab.browser.querier.types.len(), 0, "they end with the records that list them");
 }
 
 #[test]
@@ -860,7 +874,7 @@ fn ten_thousand_services_are_found_and_a_wake_up_costs_only_what_is_due() {
         );
     }
     assert_eq!(lab.browser.services().count(), 10_000);
-    assert!(lab.browser.cache.used() <= 31_000);
+    assert!(lab.browser.querier.cache.used() <= 31_000);
     let before = lab.sent.len();
     lab.run_to(60 * S);
     assert!(lab.sent.len() - before < 400, "{} packets in a minute", lab.sent.len() - before);
@@ -880,12 +894,12 @@ quickcheck! {
             }
             lab.hear_from(&format!("10.77.0.{source}:5353"), &bytes);
             lab.run_for(u64::from(pick) * 100 * MS);
-            assert!(lab.browser.cache.used() <= 50);
+            assert!(lab.browser.querier.cache.used() <= 50);
         }
-        lab.browser.stop(CommandId(1)).unwrap();
-        lab.browser.stop(CommandId(2)).unwrap();
-        lab.browser.cache.used() == 0 && lab.browser.types.is_empty() && lab.browser.poll_timeout().is_none()
-            && lab.browser.links.values().all(|link| link.services().count() == 0)
+        lab.browser.stop_browsing(CommandId(1)).unwrap();
+        lab.browser.stop_browsing(CommandId(2)).unwrap();
+        lab.browser.querier.cache.used() == 0 && lab.browser.querier.types.is_empty() && lab.browser.poll_timeout().is_none()
+            && lab.browser.querier.links.values().all(|link| link.services().count() == 0)
     }
 }
 

@@ -17,96 +17,77 @@ mod tests;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use cache::{Cache, Due, Set};
-use hearing::is_from_link;
 use link::{Context, Link};
 use questions::Question;
 use types::Type;
 
-use super::service::Service;
-use crate::config::{CommandError, Limits};
+use super::{Heard, Links, MdnsCounters};
+use crate::config::CommandError;
+use crate::discovery::service::{HostName, Service};
 use crate::interface::Interface;
-use crate::io::{BrowseScope, Channel, CommandId, Datagram, Event, Transmit};
+use crate::io::{BrowseScope, CommandId, Event};
 use crate::outbox::Outbox;
 use crate::random::{Seed, Stream};
 use crate::time::Instant;
-use crate::wire::mdns::{Message, NameBuf, PORT, RecordType};
+use crate::wire::mdns::{NameBuf, RecordType};
 
-/// The groups of RFC 6762 §3.
-const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
-const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 const MAX_BROWSES: usize = 64;
 /// The name that lists the link's types (RFC 6763 §9).
 const ENUMERATION: [&[u8]; 4] = [b"_services", b"_dns-sd", b"_udp", b"local"];
 
 /// Browses and resolves on all of a node's links.
 #[derive(Debug)]
-pub(crate) struct Browser {
+pub(crate) struct Querier {
     random: Stream,
     cache: Cache,
     links: BTreeMap<u32, Link>,
-    ipv4: bool,
-    ipv6: bool,
     browses: BTreeMap<CommandId, BrowseScope>,
     /// What is browsed for, by name in lower-case wire form.
     types: BTreeMap<Arc<[u8]>, Type>,
     enumeration: Arc<[u8]>,
-    counters: MdnsCounters,
+    refused: u64,
     scratch: Vec<u8>,
 }
 
-/// Counts of what arrived by mDNS while something was browsed for and was dropped, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MdnsCounters {
-    /// Messages that are none, and records that do not parse.
-    pub malformed: u64,
-    /// Responses from another port, from off the link, or sent to us alone.
-    pub foreign: u64,
-    /// Records for which there was no room.
-    pub refused: u64,
-}
-
-impl Browser {
+impl Querier {
     /// A browser without links that browses for nothing.
-    pub(crate) fn new(seed: &Seed, limits: &Limits) -> Self {
+    pub(super) fn new(seed: &Seed, records: usize, _unicast: bool) -> Self {
         // These four labels are a name.
         let enumeration =
             NameBuf::from_labels(ENUMERATION).map_or_else(|_| Arc::default(), |name| name.as_wire().into());
         Self {
             random: seed.stream("mdns.query"),
-            cache: Cache::new(limits.mdns_records),
+            cache: Cache::new(records),
             links: BTreeMap::new(),
-            ipv4: false,
-            ipv6: false,
             browses: BTreeMap::new(),
             types: BTreeMap::new(),
             enumeration,
-            counters: MdnsCounters::default(),
+            refused: 0,
             scratch: Vec::new(),
         }
     }
 
-    /// What was dropped and why, since the start.
-    pub(crate) const fn counters(&self) -> MdnsCounters {
-        self.counters
+    /// Whether somebody browses or resolves; if not, nothing needs to be heard.
+    pub(super) fn is_interested(&self) -> bool {
+        !self.browses.is_empty()
     }
 
     /// The services that are there now, by interface and name.
-    pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
-        self.links.values().flat_map(Link::services)
+    pub(crate) fn services(&self) -> impl Iterator<Item = Service> {
+        self.links.values().flat_map(Link::services).cloned()
     }
 
     /// Browses on exactly these interfaces from now on. On one that has other addresses than before it starts asking anew.
-    pub(crate) fn set_links(&mut self, links: &[Interface], ipv4: bool, ipv6: bool, now: Instant, out: &mut Outbox) {
-        (self.ipv4, self.ipv6) = (ipv4, ipv6);
+    pub(super) fn set_links(&mut self, links: &mut Links, now: Instant, out: &mut Outbox) {
+        let links: Vec<Interface> = links.all().cloned().collect();
         let gone: Vec<u32> =
             self.links.keys().filter(|index| !links.iter().any(|link| link.index == **index)).copied().collect();
         for index in gone {
             self.remove_link(index, out);
         }
-        for interface in links {
+        for interface in &links {
             match self.links.get_mut(&interface.index) {
                 None => self.add_link(interface, now),
                 Some(link) if link.interface.addresses != interface.addresses => {
@@ -129,6 +110,7 @@ impl Browser {
         &mut self,
         id: CommandId,
         scope: BrowseScope,
+        _links: &mut Links,
         now: Instant,
         out: &mut Outbox,
     ) -> Result<(), CommandError> {
@@ -143,7 +125,7 @@ impl Browser {
                     wanted.asked_for += 1;
                 }
             }
-            BrowseScope::All => self.browse_all(now, out),
+            BrowseScope::All | BrowseScope::Subtype(..) => self.browse_all(now, out),
         }
         self.browses.insert(id, scope);
         Ok(())
@@ -168,7 +150,7 @@ impl Browser {
                 }
                 self.types.values_mut().for_each(|wanted| wanted.listed.clear());
             }
-            BrowseScope::All => {}
+            BrowseScope::All | BrowseScope::Subtype(..) => {}
         }
         let names: Vec<Arc<[u8]>> = self.types.keys().cloned().collect();
         names.iter().for_each(|name| self.drop_if_idle(name));
@@ -178,34 +160,48 @@ impl Browser {
         Ok(())
     }
 
-    /// Hears a datagram.
-    pub(crate) fn receive(&mut self, datagram: &Datagram<'_>, now: Instant, out: &mut Outbox) {
-        let ip = datagram.source.ip();
-        let family = if ip.is_ipv4() { self.ipv4 } else { self.ipv6 };
-        let Some(link) = self.links.get(&datagram.interface).filter(|_| family) else { return };
-        if datagram.channel != Channel::Mdns || self.browses.is_empty() {
+    /// Begins to resolve a host.
+    pub(super) fn resolve(
+        &mut self,
+        _id: CommandId,
+        _host: HostName,
+        _links: &mut Links,
+        _now: Instant,
+        _out: &mut Outbox,
+    ) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    /// The machine slept: what is known may be old, and the network another one.
+    pub(super) fn woke(&mut self, _links: &mut Links, _now: Instant, _out: &mut Outbox) {}
+
+    /// Hears what another host asks.
+    pub(super) fn hear_query(&mut self, _heard: &Heard<'_>, _now: Instant) {}
+
+    /// Hears a response.
+    pub(super) fn hear_response(
+        &mut self,
+        heard: &Heard<'_>,
+        _links: &mut Links,
+        counters: &mut MdnsCounters,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
+        if self.browses.is_empty() {
             return;
         }
-        let Ok(message) = Message::parse(datagram.payload) else {
-            self.counters.malformed += 1;
-            return;
-        };
-        let header = message.header();
-        //= RFC 6762 §18.3 "messages received with an opcode other than zero MUST be silently ignored"
-        //= RFC 6762 §18.11 "messages received with non-zero Response Codes MUST be silently ignored"
-        if !header.is_response() || header.opcode() != 0 || header.rcode() != 0 {
-            return;
-        }
-        if !is_from_link(datagram, &link.interface) {
-            self.counters.foreign += 1;
+        if !heard.multicast {
+            counters.foreign += 1;
             return;
         }
         self.cache.sweep(now);
-        self.take_in(&message, datagram.interface, ip, now, out);
+        counters.malformed += heard.message.records().filter(Result::is_err).count() as u64;
+        self.take_in(&heard.message, heard.interface, heard.source.ip(), now, out);
+        counters.refused += core::mem::take(&mut self.refused);
     }
 
     /// Does all that is due.
-    pub(crate) fn fire(&mut self, now: Instant, out: &mut Outbox) {
+    pub(super) fn fire(&mut self, links: &mut Links, now: Instant, out: &mut Outbox) {
         self.cache.sweep(now);
         while let Some(due) = self.cache.pop_due(now, &mut self.random) {
             match due {
@@ -220,31 +216,25 @@ impl Browser {
             }
         }
         for index in self.links.keys().copied().collect::<Vec<_>>() {
-            self.ask(index, now, out);
+            self.ask(index, links, now, out);
         }
     }
 
-    /// When [`Browser::fire`] wants to be called next.
+    /// When [`Querier::fire`] wants to be called next.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let questions = self.links.values().filter_map(|link| link.questions.next_deadline());
         questions.chain(self.cache.next_deadline()).min()
     }
 
     /// Sends what is to be asked on a link, by both families.
-    fn ask(&mut self, index: u32, now: Instant, out: &mut Outbox) {
+    fn ask(&mut self, index: u32, links: &mut Links, now: Instant, out: &mut Outbox) {
         let Some(link) = self.links.get_mut(&index) else { return };
         let mut tired = Vec::new();
         link.questions.fire(now, &mut tired);
         let packets = link.questions.packets(&self.cache, now);
-        let v6 = SocketAddr::V6(SocketAddrV6::new(GROUP_V6, PORT, 0, index));
-        let families = [
-            (self.ipv4 && link.interface.has_ipv4(), SocketAddr::from((GROUP_V4, PORT))),
-            (self.ipv6 && link.interface.has_ipv6(), v6),
-        ];
         for payload in packets {
-            for (_, destination) in families.iter().filter(|(usable, _)| *usable) {
-                let (channel, destination, payload) = (Channel::Mdns, *destination, payload.clone());
-                out.transmit(Transmit { channel, interface: index, destination, payload });
+            for family in links.families(index) {
+                links.multicast(index, family, payload.clone(), out);
             }
         }
         let mut touched = BTreeSet::new();

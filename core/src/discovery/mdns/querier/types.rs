@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::Browser;
+use super::Querier;
 use super::cache::Set;
 use super::entry::target;
 use super::link::{Context, Link, Pointer};
@@ -32,7 +32,7 @@ pub(super) struct Type {
     pub(super) instances: usize,
 }
 
-impl Browser {
+impl Querier {
     /// A pointer is new: to a type, to an instance, or to something that nobody browses for.
     pub(super) fn follow(
         &mut self,
@@ -64,7 +64,7 @@ impl Browser {
             let of_source =
                 self.types.values().filter(|wanted| wanted.listed.values().any(|who| *who == pointer.source)).count();
             if self.types.len() >= MAX_TYPES || of_source >= MAX_TYPES_OF_SOURCE {
-                self.counters.refused += 1;
+                self.refused += 1;
                 return;
             }
         }

@@ -5,17 +5,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use super::Querier;
 use super::cache::Heard;
 use super::entry::{Entry, Incoming};
 use super::link::{Context, Pointer};
-use super::{Browser, GROUP_V4, GROUP_V6};
-use crate::interface::Interface;
-use crate::io::{Datagram, Event};
+use crate::io::Event;
 use crate::outbox::Outbox;
 use crate::time::Instant;
-use crate::wire::mdns::{Message, PORT, Record, RecordType, Section};
+use crate::wire::mdns::{Message, Record, RecordType, Section};
 
-impl Browser {
+impl Querier {
     /// Takes a response's records in, then looks at what they are about.
     ///
     /// Pointers first, then where the instances are, then the hosts' addresses, whatever their order in the message: so each
@@ -28,7 +27,6 @@ impl Browser {
         now: Instant,
         out: &mut Outbox,
     ) {
-        self.counters.malformed += message.records().filter(Result::is_err).count() as u64;
         let mut touched = BTreeSet::new();
         for stage in [Stage::Pointers, Stage::Instances, Stage::Hosts] {
             // The authority section is a probe's (RFC 6762 §8.2); in a response it means nothing.
@@ -79,7 +77,7 @@ impl Browser {
                 }
             }
             Heard::Renewed | Heard::Nothing => {}
-            Heard::Refused => self.counters.refused += 1,
+            Heard::Refused => self.refused += 1,
         }
     }
 
@@ -129,19 +127,4 @@ impl Stage {
             _ => None,
         }
     }
-}
-
-/// Whether a response is one that was multicast on the link.
-pub(super) fn is_from_link(datagram: &Datagram<'_>, interface: &Interface) -> bool {
-    //= RFC 6762 §6 "MUST silently ignore any Multicast DNS responses they receive where the source UDP port is not 5353"
-    let port = datagram.source.port() == PORT;
-    let multicast = match datagram.destination {
-        //= RFC 6762 §11 "are necessarily deemed to have originated on the local link, regardless of source IP address"
-        Some(IpAddr::V4(group)) => group == GROUP_V4,
-        Some(IpAddr::V6(group)) => group == GROUP_V6,
-        //= RFC 6762 §6 "MUST only accept unicast responses if they answer a recently sent query … that explicitly requested
-        //= unicast responses": none of ours does. Where the platform does not tell, the source has to be a neighbour.
-        None => interface.is_on_link(datagram.source.ip()),
-    };
-    port && multicast
 }

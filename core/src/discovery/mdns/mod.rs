@@ -1,0 +1,241 @@
+//! Multicast DNS and DNS-SD (RFC 6762, RFC 6763): finds the services and hosts of the link and publishes one's own.
+//!
+//! A datagram is parsed once and checked for what matters to both machines; then the [`Querier`] hears what others answer
+//! and ask, and the [`Responder`] answers what is ours and defends its names. Neither knows the other.
+
+mod links;
+mod querier;
+mod responder;
+
+use core::net::{IpAddr, SocketAddr};
+
+pub(crate) use links::{Family, Links};
+use querier::Querier;
+use responder::Responder;
+
+use super::publication::Publication;
+use super::service::{HostName, Service};
+use crate::config::{CommandError, Config};
+use crate::interface::Interface;
+use crate::io::{BrowseScope, Channel, CommandId, Datagram};
+use crate::outbox::Outbox;
+use crate::random::Seed;
+use crate::time::Instant;
+use crate::wire::mdns::{Message, PORT};
+
+/// The mDNS of a node, on all of its links.
+#[derive(Debug)]
+pub(crate) struct Mdns {
+    links: Links,
+    querier: Querier,
+    responder: Responder,
+    counters: MdnsCounters,
+}
+
+/// Counts of what arrived by mDNS and was dropped, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MdnsCounters {
+    /// Messages that are none, and records that do not parse.
+    pub malformed: u64,
+    /// Responses from another port, from off the link, or sent to us alone without our asking.
+    pub foreign: u64,
+    /// Records for which there was no room.
+    pub refused: u64,
+    /// Answers that were not given, since their asker had had its share.
+    pub unanswered: u64,
+}
+
+/// A message that arrived, with what both machines want to know of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard<'a> {
+    pub(crate) message: Message<'a>,
+    /// The link it arrived on.
+    pub(crate) interface: u32,
+    pub(crate) source: SocketAddr,
+    pub(crate) family: Family,
+    /// It was sent to the group; else to us alone.
+    pub(crate) multicast: bool,
+    /// It comes from this machine: from another program on it, or from us.
+    pub(crate) own: bool,
+    /// It is what we sent ourselves.
+    pub(crate) echo: bool,
+    /// The source is a neighbour (RFC 6762 §11).
+    pub(crate) on_link: bool,
+}
+
+impl Mdns {
+    /// Without links it does nothing.
+    pub(crate) fn new(seed: &Seed, config: &Config) -> Self {
+        Self {
+            links: Links::new(),
+            querier: Querier::new(seed, config.limits.mdns_records, config.mdns_unicast),
+            responder: Responder::new(seed, config.host.as_deref(), config.mdns_unicast),
+            counters: MdnsCounters::default(),
+        }
+    }
+
+    /// What was dropped and why, since the start.
+    pub(crate) const fn counters(&self) -> MdnsCounters {
+        self.counters
+    }
+
+    /// The services that are there now, by interface and name.
+    pub(crate) fn services(&self) -> impl Iterator<Item = Service> {
+        self.querier.services()
+    }
+
+    /// Works on exactly these interfaces from now on. On one that is new, has its cable in again or has other addresses, it
+    /// asks anew and says again what it has to say.
+    pub(crate) fn set_links(
+        &mut self,
+        interfaces: &[Interface],
+        ipv4: bool,
+        ipv6: bool,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
+        self.links.set(interfaces, ipv4, ipv6);
+        self.querier.set_links(&mut self.links, now, out);
+        self.responder.set_links(&mut self.links, now, out);
+    }
+
+    /// The machine slept (RFC 6762 §10.3).
+    pub(crate) fn woke(&mut self, now: Instant, out: &mut Outbox) {
+        self.querier.woke(&mut self.links, now, out);
+        self.responder.woke(&mut self.links, now, out);
+    }
+
+    /// Begins a browse. What is known of it already is told at once, even if another browse was told before.
+    ///
+    /// # Errors
+    /// When 64 browses and resolves are active.
+    pub(crate) fn browse(
+        &mut self,
+        id: CommandId,
+        scope: BrowseScope,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Result<(), CommandError> {
+        self.querier.browse(id, scope, &mut self.links, now, out)
+    }
+
+    /// Begins to resolve a host.
+    ///
+    /// # Errors
+    /// When 64 browses and resolves are active.
+    pub(crate) fn resolve(
+        &mut self,
+        id: CommandId,
+        host: HostName,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Result<(), CommandError> {
+        self.querier.resolve(id, host, &mut self.links, now, out)
+    }
+
+    /// Ends a browse or resolve. Nothing is told of what nobody asks for any more.
+    ///
+    /// # Errors
+    /// When no such browse is active.
+    pub(crate) fn stop_browsing(&mut self, id: CommandId) -> Result<(), CommandError> {
+        self.querier.stop(id)
+    }
+
+    /// Publishes a service, or what replaces it if `id` is one that is published already. `None` is the node's own.
+    ///
+    /// # Errors
+    /// When it breaks a bound, there is no host name to publish it under, or 256 are published.
+    pub(crate) fn publish(
+        &mut self,
+        id: Option<CommandId>,
+        publication: Publication,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Result<(), CommandError> {
+        self.responder.publish(id, publication, &mut self.links, now, out)
+    }
+
+    /// Whether this is published.
+    pub(crate) fn is_published(&self, id: CommandId) -> bool {
+        self.responder.is_published(Some(id))
+    }
+
+    /// Says goodbye for a publication.
+    pub(crate) fn unpublish(&mut self, id: Option<CommandId>, now: Instant, out: &mut Outbox) {
+        self.responder.unpublish(id, &mut self.links, now, out);
+    }
+
+    /// Says goodbye for everything, now; nothing more is sent.
+    pub(crate) fn leave(&mut self, now: Instant, out: &mut Outbox) {
+        self.responder.leave(&mut self.links, now, out);
+    }
+
+    /// Hears a datagram.
+    pub(crate) fn receive(&mut self, datagram: &Datagram<'_>, now: Instant, out: &mut Outbox) {
+        let family = Family::of(datagram.source.ip());
+        if datagram.channel != Channel::Mdns || !self.links.uses(datagram.interface, family) {
+            return;
+        }
+        if !self.querier.is_interested() && !self.responder.is_interested() {
+            return;
+        }
+        let Some(heard) = self.admit(datagram, family) else { return };
+        if heard.message.header().is_response() {
+            self.querier.hear_response(&heard, &mut self.links, &mut self.counters, now, out);
+            if !heard.echo {
+                self.responder.hear_response(&heard, &mut self.links, now, out);
+            }
+        } else {
+            if !heard.echo {
+                self.querier.hear_query(&heard, now);
+            }
+            self.responder.hear_query(&heard, &mut self.links, &mut self.counters, now, out);
+        }
+    }
+
+    /// Parses a datagram and checks what holds for every message.
+    fn admit<'a>(&mut self, datagram: &Datagram<'a>, family: Family) -> Option<Heard<'a>> {
+        let Ok(message) = Message::parse(datagram.payload) else {
+            self.counters.malformed = self.counters.malformed.saturating_add(1);
+            return None;
+        };
+        let header = message.header();
+        //= RFC 6762 §18.3 "messages received with an opcode other than zero MUST be silently ignored"
+        //= RFC 6762 §18.11 "messages received with non-zero Response Codes MUST be silently ignored"
+        if header.opcode() != 0 || header.rcode() != 0 {
+            return None;
+        }
+        let source = datagram.source;
+        let interface = self.links.get(datagram.interface)?;
+        let on_link = interface.is_on_link(source.ip());
+        let multicast = match datagram.destination {
+            //= RFC 6762 §11 "are necessarily deemed to have originated on the local link, regardless of source IP address"
+            Some(IpAddr::V4(group)) => group == links::GROUP_V4,
+            Some(IpAddr::V6(group)) => group == links::GROUP_V6,
+            // Where the platform does not tell, the socket hears the group, and only a neighbour is believed.
+            None => on_link,
+        };
+        //= RFC 6762 §6 "MUST silently ignore any Multicast DNS responses they receive where the source UDP port is not 5353"
+        let wrong_port = header.is_response() && source.port() != PORT;
+        //= RFC 6762 §11 "the source address in the packet is checked to see if it is an address on the local subnet"
+        if wrong_port || (!multicast && !on_link) {
+            self.counters.foreign = self.counters.foreign.saturating_add(1);
+            return None;
+        }
+        let own = self.links.is_own(source.ip());
+        let echo = own && self.links.is_echo(source.ip(), datagram.payload);
+        let interface = datagram.interface;
+        Some(Heard { message, interface, source, family, multicast, own, echo, on_link })
+    }
+
+    /// Does all that is due.
+    pub(crate) fn fire(&mut self, now: Instant, out: &mut Outbox) {
+        self.querier.fire(&mut self.links, now, out);
+        self.responder.fire(&mut self.links, now, out);
+    }
+
+    /// When [`Mdns::fire`] wants to be called next.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        [self.querier.poll_timeout(), self.responder.poll_timeout()].into_iter().flatten().min()
+    }
+}
