@@ -8,7 +8,7 @@ use crate::config::{CommandError, Config, ConfigError};
 use crate::discovery::announcer::Announcer;
 use crate::discovery::intake::{Counters, Intake, Unsigned, Verified};
 use crate::discovery::introduction::{Introduction, Introductions};
-use crate::discovery::mdns::Mdns;
+use crate::discovery::mdns::{Mdns, Neighbour};
 use crate::discovery::service::Service;
 use crate::identity::{NetworkTag, PeerId};
 use crate::interface::{Interface, Selection};
@@ -16,7 +16,7 @@ use crate::io::{Action, Channel, Command, CommandId, Datagram, Event, Input, War
 use crate::job::{JobDone, JobOutput};
 use crate::outbox::Outbox;
 use crate::random::Seed;
-use crate::registry::{Announcement, CALL_PAUSE, Peer, Registry};
+use crate::registry::{Announcement, CALL_PAUSE, Peer, Registry, Source};
 use crate::time::{Instant, Now, UnixTime};
 
 /// A wall clock that is this far ahead of the monotonic one was not merely adjusted: the machine slept.
@@ -122,6 +122,7 @@ impl Engine {
                     return Err(CommandError::Observer);
                 }
                 profile.check().map_err(CommandError::Profile)?;
+                self.mdns.introduce(&profile.name, now.at, &mut self.out);
                 self.announcer.set_profile(profile, now.at);
             }
             Command::Discover => self.announcer.discover(now.at),
@@ -211,8 +212,23 @@ impl Engine {
         counters.datagrams = counters.datagrams.saturating_add(1);
         let datagram = Datagram { source: plain(datagram.source, datagram.interface), ..*datagram };
         match datagram.channel {
-            Channel::Mdns => self.mdns.receive(&datagram, now.at, &mut self.out),
+            Channel::Mdns => {
+                for neighbour in self.mdns.receive(&datagram, now.at, &mut self.out) {
+                    self.heard_of(neighbour, now);
+                }
+            }
             Channel::Beacon => self.beacon_datagram(&datagram, now),
+        }
+    }
+
+    /// Whoever is said to be there is told that we are here; if it is, it answers as any newcomer would.
+    fn heard_of(&mut self, neighbour: Neighbour, now: Now) {
+        let Neighbour { id, address, interface } = neighbour;
+        if self.announcer.has_identity() && !self.registry.is_online(&id) {
+            let delay = self.announcer.newcomer_delay(self.registry.crowd());
+            let source = Some(Source::Mdns);
+            let introduction = Introduction { id, address, interface, prove: false, tell: true, known: false, source };
+            self.introductions.begin(introduction, delay, now.at);
         }
     }
 
@@ -282,6 +298,7 @@ impl Engine {
                 prove: reaction.prove,
                 tell: reaction.tell && self.announcer.has_identity(),
                 known: reaction.known,
+                source: None,
             };
             self.introductions.begin(introduction, delay, now.at);
         } else if reaction.answer {
@@ -294,13 +311,23 @@ impl Engine {
         if self.links.as_ref() == Some(&links) {
             return;
         }
+        let same = |before: &[Interface]| {
+            before.len() == links.len() && before.iter().zip(&links).all(|(old, new)| old.is_same_but_for_ports(new))
+        };
+        if self.links.as_deref().is_some_and(same) {
+            self.mdns.set_links(&links, self.ipv4, self.ipv6, now.at, &mut self.out);
+            self.mdns.introduce(self.announcer.name(), now.at, &mut self.out);
+            self.links = Some(links);
+            return;
+        }
         let before = self.links.replace(links.clone()).unwrap_or_default();
         for old in &before {
             if !links.iter().any(|link| link.index == old.index && link.name == old.name) {
                 self.out.event(Event::Withdrawn { interface: old.index, name: old.name.clone() });
             }
         }
-        for link in links.iter().filter(|link| !before.contains(link)) {
+        let stays = |link: &&Interface| before.iter().any(|old| old.is_same_but_for_ports(link));
+        for link in links.iter().filter(|link| !stays(link)) {
             self.out.event(Event::Announcing {
                 interface: link.index,
                 name: link.name.clone(),
@@ -313,6 +340,7 @@ impl Engine {
         self.registry.set_links(&links, now, &mut self.out);
         self.introductions.forget(|introduction| !links.iter().any(|link| link.index == introduction.interface));
         self.mdns.set_links(&links, self.ipv4, self.ipv6, now.at, &mut self.out);
+        self.mdns.introduce(self.announcer.name(), now.at, &mut self.out);
         self.announcer.set_links(links, now.at);
     }
 

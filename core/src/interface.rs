@@ -164,6 +164,11 @@ impl Interface {
         }
     }
 
+    /// Whether nothing differs but the driver's own ports on it.
+    pub(crate) fn is_same_but_for_ports(&self, other: &Self) -> bool {
+        *self == Self { beacon_port: self.beacon_port, ..other.clone() }
+    }
+
     /// Whether `ip` is on this link: in the prefix of one of its addresses, or IPv6 link-local.
     #[must_use]
     pub fn is_on_link(&self, ip: IpAddr) -> bool {

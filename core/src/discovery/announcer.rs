@@ -162,6 +162,11 @@ impl Announcer {
         self.burst(now);
     }
 
+    /// The name the node goes by.
+    pub(crate) fn name(&self) -> &str {
+        &self.profile.name
+    }
+
     /// A burst of announces that ask to be answered: after a start, a change of address or a sleep.
     pub(crate) fn burst(&mut self, now: Instant) {
         if self.phase != Phase::Running || !matches!(self.epoch, Epoch::Stored(_)) {

@@ -16,7 +16,7 @@ use crate::identity::PeerId;
 use crate::io::{Channel, Transmit};
 use crate::outbox::Outbox;
 use crate::random::{Seed, Stream};
-use crate::registry::{Call, Proof};
+use crate::registry::{Call, Proof, Source};
 use crate::time::Instant;
 use crate::timers::Timers;
 use crate::wire::probe::{Answer, Probe};
@@ -58,11 +58,13 @@ pub(crate) struct Introduction {
     pub(crate) tell: bool,
     /// This peer proved itself at this address before, so nobody is made a victim: it is asked however often it was.
     pub(crate) known: bool,
+    /// How the address was found, where that was not by an announce.
+    pub(crate) source: Option<Source>,
 }
 
 impl From<Call> for Introduction {
     fn from(call: Call) -> Self {
-        Self { id: call.id, address: call.address, interface: call.interface, prove: true, tell: false, known: true }
+        Self { id: call.id, address: call.address, interface: call.interface, prove: true, tell: false, known: true, source: None }
     }
 }
 
@@ -264,8 +266,8 @@ impl Introductions {
         let sent = (*exchange.sent.get(usize::from(number))?)?;
         exchange.introduction.prove = false;
         exchange.answered = true;
-        let Introduction { address, interface, .. } = exchange.introduction;
-        Some(Proof { address, interface, rtt: arrived.since(sent) })
+        let Introduction { address, interface, source, .. } = exchange.introduction;
+        Some(Proof { address, interface, source, rtt: arrived.since(sent) })
     }
 
     /// Somebody at this address, said to be `sender`, has asked us to prove ourselves: it is there and knows of us.

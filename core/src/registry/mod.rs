@@ -126,6 +126,11 @@ impl Registry {
         known.is_some_and(|known| epoch >= known)
     }
 
+    /// Whether this peer is there, as far as we know.
+    pub(crate) fn is_online(&self, id: &PeerId) -> bool {
+        self.peer(id).is_some_and(|peer| peer.online)
+    }
+
     pub(crate) fn standing(&self, id: &PeerId) -> Standing {
         match self.table.entry(id).map(|entry| entry.peer.trust) {
             None => Standing::Unknown,
@@ -424,6 +429,8 @@ pub(crate) struct Proof {
     pub(crate) address: SocketAddr,
     pub(crate) interface: u32,
     pub(crate) rtt: Duration,
+    /// How the address was found, where that was not by an announce.
+    pub(crate) source: Option<Source>,
 }
 
 impl Entry {
@@ -472,7 +479,7 @@ impl Entry {
         if let Some(known) = self.peer.addresses.iter().find(|known| known.address == address) {
             return (known.state == AddressState::Confirmed, Vec::new());
         }
-        let dropped = self.peer.add_address(address, interface, AddressState::Heard, None);
+        let dropped = self.peer.add_address(address, interface, AddressState::Heard, None, None);
         if self.peer.online {
             let change = PeerChange::Address { address, state: AddressState::Heard };
             out.event(Event::PeerChanged { id: self.peer.id, change });
@@ -487,7 +494,8 @@ impl Entry {
             .addresses
             .iter()
             .any(|known| known.address == proof.address && known.state == AddressState::Confirmed);
-        let dropped = self.peer.add_address(proof.address, proof.interface, AddressState::Confirmed, Some(proof.rtt));
+        let Proof { address, interface, rtt, source } = proof;
+        let dropped = self.peer.add_address(address, interface, AddressState::Confirmed, Some(rtt), source);
         (news, dropped)
     }
 }

@@ -76,7 +76,7 @@ impl Entry {
             first_seen: wall,
             last_seen: wall,
         };
-        let _ = peer.add_address(announcement.source, announcement.interface, AddressState::Heard, None);
+        let _ = peer.add_address(announcement.source, announcement.interface, AddressState::Heard, None, None);
         Self {
             peer,
             epoch: announcement.epoch,
@@ -134,6 +134,7 @@ impl Peer {
 
     /// Adds or updates an address; those it had to drop for it are returned. A host has one port per peer, so a new one
     /// replaces the old; but what was merely heard replaces nothing that was proven, since anybody can repeat a frame.
+    /// Without a `source` it was found as it had been before, or by its announces.
     #[must_use]
     pub(super) fn add_address(
         &mut self,
@@ -141,14 +142,17 @@ impl Peer {
         interface: u32,
         state: AddressState,
         rtt: Option<Duration>,
+        source: Option<Source>,
     ) -> Vec<SocketAddr> {
+        let before = self.addresses.iter().find(|known| known.address == address).map(|known| known.source);
+        let source = source.or(before).unwrap_or(Source::Beacon);
         let replaced = |known: &super::PeerAddress| {
             let same_host = known.address.ip() == address.ip() && known.interface == interface;
             known.address == address || (same_host && (rtt.is_some() || known.rtt.is_none()))
         };
         let (mut dropped, kept): (Vec<_>, Vec<_>) = self.addresses.drain(..).partition(replaced);
         self.addresses = kept;
-        self.addresses.push(super::PeerAddress { address, interface, state, source: Source::Beacon, rtt });
+        self.addresses.push(super::PeerAddress { address, interface, state, source, rtt });
         self.addresses.sort_by_key(|known| (known.state, known.rtt.is_none(), known.address));
         dropped.extend(self.addresses.drain(MAX_ADDRESSES.min(self.addresses.len())..));
         dropped.into_iter().map(|known| known.address).filter(|dropped| *dropped != address).collect()

@@ -46,7 +46,7 @@ fn answer(epoch: u64) -> Answer {
 }
 
 fn proof(port: u16) -> Proof {
-    Proof { address: SocketAddr::from((BOB_IP, port)), interface: 2, rtt: Duration::from_micros(300) }
+    Proof { address: SocketAddr::from((BOB_IP, port)), interface: 2, rtt: Duration::from_micros(300), source: None }
 }
 
 /// A registry in which Bob has proved himself at port 17892, at second 1.

@@ -4,12 +4,16 @@
 //! and ask, and the [`Responder`] answers what is ours and defends its names. Neither knows the other.
 
 mod links;
+mod presence;
 mod querier;
 mod responder;
 
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 pub(crate) use links::{Family, Links};
+pub(crate) use presence::Neighbour;
+use presence::Presence;
 use querier::Querier;
 use responder::Responder;
 
@@ -29,6 +33,8 @@ pub(crate) struct Mdns {
     links: Links,
     querier: Querier,
     responder: Responder,
+    /// What the node says of itself, if it does.
+    presence: Option<Presence>,
     counters: MdnsCounters,
 }
 
@@ -70,6 +76,10 @@ impl Mdns {
             links: Links::new(),
             querier: Querier::new(seed, config.limits.mdns_records, config.mdns_unicast),
             responder: Responder::new(seed, config.host.as_deref(), config.mdns_unicast),
+            presence: config
+                .identity
+                .filter(|_| config.dns_sd && config.host.is_some())
+                .map(|id| Presence::new(id, &config.network, config.tcp_port)),
             counters: MdnsCounters::default(),
         }
     }
@@ -170,20 +180,30 @@ impl Mdns {
         self.responder.leave(&mut self.links, now, out);
     }
 
-    /// Hears a datagram.
-    pub(crate) fn receive(&mut self, datagram: &Datagram<'_>, now: Instant, out: &mut Outbox) {
+    /// Says by DNS-SD, if the node does, that it goes by `name`, from the first link on.
+    pub(crate) fn introduce(&mut self, name: &str, now: Instant, out: &mut Outbox) {
+        let Some(port) = self.links.all().next().map(|link| link.beacon_port) else { return };
+        if let Some(publication) = self.presence.as_mut().and_then(|presence| presence.update(name, port)) {
+            // Its bounds are kept by how it is made; there is a host name, or there would be no presence.
+            let _ = self.publish(None, publication, now, out);
+        }
+    }
+
+    /// Hears a datagram, and gives the nodes that it speaks of.
+    pub(crate) fn receive(&mut self, datagram: &Datagram<'_>, now: Instant, out: &mut Outbox) -> Vec<Neighbour> {
         let family = Family::of(datagram.source.ip());
         if datagram.channel != Channel::Mdns || !self.links.uses(datagram.interface, family) {
-            return;
+            return Vec::new();
         }
         if !self.querier.is_interested() && !self.responder.is_interested() {
-            return;
+            return Vec::new();
         }
-        let Some(heard) = self.admit(datagram, family) else { return };
+        let Some(heard) = self.admit(datagram, family) else { return Vec::new() };
         if heard.message.header().is_response() {
             self.querier.hear_response(&heard, &mut self.links, &mut self.counters, now, out);
             if !heard.echo {
                 self.responder.hear_response(&heard, &mut self.links, now, out);
+                return self.presence.as_mut().map(|presence| presence.hear(&heard, now)).unwrap_or_default();
             }
         } else {
             if !heard.echo {
@@ -191,6 +211,7 @@ impl Mdns {
             }
             self.responder.hear_query(&heard, &mut self.links, &mut self.counters, now, out);
         }
+        Vec::new()
     }
 
     /// Parses a datagram and checks what holds for every message.
