@@ -15,6 +15,7 @@ use crate::record::Record;
 use crate::registry::{AddressState, Trust};
 use crate::wire::Frame;
 use crate::wire::beacon::{Beacon, Body, Kind};
+use crate::wire::mdns::{Message, Section};
 use crate::{Host, Service, ServiceName};
 
 impl fmt::Display for Action {
@@ -40,16 +41,66 @@ impl fmt::Display for Transmit {
             Channel::Mdns => "mdns",
         };
         write!(f, "transmit {channel} if{} to {}", self.interface, self.destination)?;
-        match Frame::parse(&self.payload) {
-            Ok(Frame::Beacon(beacon)) => write_beacon(f, &beacon)?,
-            Ok(Frame::Probe(_)) => f.write_str(" probe")?,
-            Ok(Frame::Answer(answer)) => write!(f, " answer of {} to {}", answer.id.short(), answer.observed.0)?,
-            Err(_) => {}
+        match self.channel {
+            Channel::Beacon => match Frame::parse(&self.payload) {
+                Ok(Frame::Beacon(beacon)) => write_beacon(f, &beacon)?,
+                Ok(Frame::Probe(_)) => f.write_str(" probe")?,
+                Ok(Frame::Answer(answer)) => write!(f, " answer of {} to {}", answer.id.short(), answer.observed.0)?,
+                Err(_) => {}
+            },
+            Channel::Mdns => {
+                if let Ok(message) = Message::parse(&self.payload) {
+                    write_message(f, &message)?;
+                }
+            }
         }
         let digest = Sha256::digest(&self.payload);
         let [a, b, c, d, ..] = digest.0;
         write!(f, " ({} bytes, {a:02x}{b:02x}{c:02x}{d:02x})", self.payload.len())
     }
+}
+
+/// Entries of an mDNS message that are told one by one.
+const TOLD: usize = 6;
+
+/// What is asked, or what is answered; of known answers and additional records only how many there are.
+fn write_message(f: &mut fmt::Formatter<'_>, message: &Message<'_>) -> fmt::Result {
+    let header = message.header();
+    let records = |section| message.records().flatten().filter(move |record| record.section == section);
+    let mut more = 0;
+    let mut untold = |count: usize| if count > TOLD { more += count - TOLD };
+    if header.is_response() {
+        f.write_str(" response")?;
+        for record in records(Section::Answer).take(TOLD) {
+            let goodbye = if record.ttl == 0 { "goodbye " } else { "" };
+            write!(f, " {goodbye}{} {:?}", record.rtype, record.name)?;
+        }
+        untold(records(Section::Answer).count());
+    } else {
+        let is_probe = records(Section::Authority).next().is_some();
+        f.write_str(if is_probe { " probe" } else { " query" })?;
+        for question in message.questions().flatten().take(TOLD) {
+            let unicast = if question.unicast { " unicast" } else { "" };
+            write!(f, " {} {:?}{unicast}", question.rtype, question.name)?;
+        }
+        untold(message.questions().count());
+    }
+    if more > 0 {
+        write!(f, " and {more} more")?;
+    }
+    if header.is_truncated() {
+        f.write_str(" to be continued")?;
+    }
+    let known = if header.is_response() { 0 } else { records(Section::Answer).count() };
+    let counts = [
+        (known, "known"),
+        (records(Section::Authority).count(), "proposed"),
+        (records(Section::Additional).count(), "additional"),
+    ];
+    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        write!(f, ", {count} {what}")?;
+    }
+    Ok(())
 }
 
 fn write_beacon(f: &mut fmt::Formatter<'_>, beacon: &Beacon<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 
 pub mod capture;
 pub mod forge;
+pub mod fuzz_discovery;
 pub mod fuzzing;
 pub mod lab;
 pub mod oracle;
