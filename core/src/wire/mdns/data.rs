@@ -6,6 +6,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::RecordType;
 use super::name::Name;
 use super::reader::ReadError;
+use super::tails::Tails;
 
 /// A record's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,14 +56,18 @@ pub struct Hinfo<'a> {
 }
 
 impl<'a> Data<'a> {
-    /// Reads `length` bytes at `at`, which lie within `message`.
-    pub(super) fn read(message: &'a [u8], at: usize, length: usize, rtype: RecordType) -> Result<Self, ReadError> {
+    /// Reads the bytes from `at` to `end` of `message`.
+    #[inline]
+    pub(super) fn read(
+        message: &'a [u8],
+        at: usize,
+        end: usize,
+        rtype: RecordType,
+        tails: &mut Tails,
+    ) -> Result<Self, ReadError> {
         let wrong = ReadError::Data(rtype);
-        let end = at + length;
         let raw = message.get(at..end).ok_or(ReadError::Truncated)?;
-        // The message as if it ended with this record: no name of it can reach into the next one.
-        let until = message.get(..end).ok_or(ReadError::Truncated)?;
-        let last_name = |at| match Name::read(until, at) {
+        let mut last_name = |at| match tails.name(message, at, end) {
             Ok((name, stop)) if stop == end => Ok(name),
             Ok(_) => Err(wrong),
             Err(error) => Err(ReadError::Name(error)),
@@ -81,10 +86,10 @@ impl<'a> Data<'a> {
                     target: last_name(at + 6)?,
                 }))
             }
-            RecordType::TXT => Txt::read(raw).map(Self::Txt).ok_or(wrong),
+            RecordType::TXT => Ok(Self::Txt(Txt::lenient(raw))),
             RecordType::NSEC => {
-                let (next, stop) = Name::read(until, at).map_err(ReadError::Name)?;
-                let bitmaps = until.get(stop..).ok_or(wrong)?;
+                let (next, stop) = tails.name(message, at, end).map_err(ReadError::Name)?;
+                let bitmaps = message.get(stop..end).ok_or(wrong)?;
                 Nsec::read(next, bitmaps).map(Self::Nsec).ok_or(wrong)
             }
             RecordType::HINFO => {
@@ -145,13 +150,12 @@ fn character_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 pub struct Txt<'a>(&'a [u8]);
 
 impl<'a> Txt<'a> {
-    /// Takes the data of a TXT record; none when a string runs past its end.
-    pub(crate) fn read(raw: &'a [u8]) -> Option<Self> {
-        let mut rest = raw;
-        while !rest.is_empty() {
-            (_, rest) = character_string(rest)?;
-        }
-        Some(Self(raw))
+    /// Takes the data of a TXT record as somebody else sent it. None at all is a record without strings, and of a string that
+    /// runs past the end only the ones before it count, as with Apple's: a service with such a record can still be used.
+    pub(crate) const fn lenient(raw: &'a [u8]) -> Self {
+        //= RFC 6763 §6.1 "This is not strictly legal, but should one be received, it should be interpreted as the same
+        //= as a single empty string."
+        Self(raw)
     }
 
     /// The strings as they are, empty ones included.
@@ -162,6 +166,11 @@ impl<'a> Txt<'a> {
             rest = after;
             Some(string)
         })
+    }
+
+    /// The attributes, 256 at most, repeated ones included.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = TxtEntry<'a>> + use<'a> {
+        self.strings().take(MAX_PAIRS).filter_map(TxtEntry::read)
     }
 
     /// The attributes, of each key the first only.
@@ -234,23 +243,23 @@ pub struct Nsec<'a> {
 }
 
 impl<'a> Nsec<'a> {
+    //= RFC 6762 §6.1 "MUST NOT reject or ignore an NSEC record it receives just because it finds an unexpected value in
+    //= the 'Next Domain Name' field"
+    //= RFC 6762 §6.1 "or where the block length is not in the range 1-32, then the Multicast DNS implementation MAY
+    //= silently ignore the entire NSEC record"
+    // One without any window would deny all there is, and nobody says that on purpose.
     fn read(next: Name<'a>, bitmaps: &'a [u8]) -> Option<Self> {
         let mut rest = bitmaps;
-        while !rest.is_empty() {
+        loop {
             let (_, bits, after) = window(rest)?;
-            //= RFC 4034 §4.1.2 "bitmap length (from 1 to 32)"
             if bits.is_empty() || bits.len() > 32 {
                 return None;
             }
+            if after.is_empty() {
+                return Some(Self { next, bitmaps });
+            }
             rest = after;
         }
-        Some(Self { next, bitmaps })
-    }
-
-    /// Takes the uncompressed data of an NSEC record.
-    pub(crate) fn from_uncompressed(raw: &'a [u8]) -> Option<Self> {
-        let (next, end) = Name::read(raw, 0).ok()?;
-        Self::read(next, raw.get(end..)?)
     }
 
     /// Whether the name has records of this type.

@@ -7,6 +7,8 @@
 mod data;
 mod name;
 mod reader;
+mod suffixes;
+mod tails;
 mod writer;
 
 #[cfg(test)]

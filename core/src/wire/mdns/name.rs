@@ -8,9 +8,12 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 use core::str::FromStr;
 
+use super::tails::Tails;
+
 /// The longest name in its uncompressed wire form, the root's zero byte included (RFC 1035 §2.3.4).
 pub const MAX_NAME: usize = 255;
 /// The longest label (RFC 1035 §2.3.4).
+//= RFC 1035 §3.1 "the remaining six bits of the length field limit the label to 63 octets or less"
 pub const MAX_LABEL: usize = 63;
 /// A name follows at most this many compression pointers. 127 labels are the most there can be, each could be a hop.
 pub const MAX_POINTERS: usize = 128;
@@ -19,50 +22,26 @@ pub const MAX_POINTERS: usize = 128;
 #[derive(Clone, Copy)]
 pub struct Name<'a> {
     message: &'a [u8],
-    at: usize,
+    at: u16,
+    /// Of the uncompressed wire form.
+    length: u8,
+    /// Whether that form stands in the message as it is.
+    flat: bool,
 }
 
 impl<'a> Name<'a> {
     /// Reads the name at offset `at` of `message`, and gives the offset of the first byte after it.
     ///
     /// # Errors
-    /// When it runs off the message, has a label type other than 00 and 11, is over 255 bytes, or has a compression pointer
-    /// that does not lead backward.
+    /// When it runs off the message, or begins behind its first 65,535 bytes, has a label type other than 00 and 11, is over
+    /// 255 bytes, or has a compression pointer that does not lead backward.
     pub fn read(message: &'a [u8], at: usize) -> Result<(Self, usize), NameError> {
-        let mut position = at;
-        let mut segment = at;
-        let mut end = None;
-        let mut length = 1;
-        let mut pointers = 0;
-        loop {
-            let head = usize::from(*message.get(position).ok_or(NameError::Truncated)?);
-            match head {
-                0 => return Ok((Self { message, at }, end.unwrap_or(position + 1))),
-                1..=MAX_LABEL => {
-                    length += 1 + head;
-                    if length > MAX_NAME {
-                        return Err(NameError::TooLong);
-                    }
-                    position += 1 + head;
-                }
-                0xc0.. => {
-                    let low = usize::from(*message.get(position + 1).ok_or(NameError::Truncated)?);
-                    end = end.or(Some(position + 2));
-                    let target = ((head & 0x3f) << 8) | low;
-                    // A pointer is to an earlier name (RFC 1035 §4.1.4); within these labels it would lead back to itself.
-                    if target >= segment {
-                        return Err(NameError::PointerForward);
-                    }
-                    pointers += 1;
-                    if pointers > MAX_POINTERS {
-                        return Err(NameError::TooManyPointers);
-                    }
-                    position = target;
-                    segment = target;
-                }
-                _ => return Err(NameError::LabelType),
-            }
-        }
+        Tails::default().name(message, at, message.len())
+    }
+
+    /// A name that is known to be sound.
+    pub(super) const fn checked(message: &'a [u8], at: u16, length: u8, flat: bool) -> Self {
+        Self { message, at, length, flat }
     }
 
     /// Takes `wire` as one whole name in wire form.
@@ -76,8 +55,8 @@ impl<'a> Name<'a> {
 
     /// The labels, the leftmost first, without the root.
     #[must_use]
-    pub const fn labels(&self) -> Labels<'a> {
-        Labels { message: self.message, at: self.at }
+    pub fn labels(&self) -> Labels<'a> {
+        Labels { message: self.message, at: self.at.into() }
     }
 
     /// The leftmost label and the name that follows it; none for the root.
@@ -85,23 +64,50 @@ impl<'a> Name<'a> {
     pub fn split_first(&self) -> Option<(&'a [u8], Name<'a>)> {
         let mut labels = self.labels();
         let first = labels.next()?;
-        Some((first, Name { message: labels.message, at: labels.at }))
+        let taken = u8::try_from(1 + first.len()).ok()?;
+        let (at, length) = (u16::try_from(labels.at).ok()?, self.length.checked_sub(taken)?);
+        Some((first, Name { message: labels.message, at, length, flat: self.flat }))
     }
 
     /// Whether this is the root: no label at all.
     #[must_use]
-    pub fn is_root(&self) -> bool {
-        self.labels().next().is_none()
+    pub const fn is_root(&self) -> bool {
+        self.length == 1
     }
 
-    /// Bytes of the uncompressed wire form.
+    /// Bytes of the uncompressed wire form, 1 to 255.
     #[must_use]
-    pub fn wire_len(&self) -> usize {
-        self.labels().map(|label| 1 + label.len()).sum::<usize>() + 1
+    pub const fn wire_len(&self) -> usize {
+        self.length as usize
+    }
+
+    /// The uncompressed wire form, where it stands in the message as it is.
+    pub(super) fn as_flat(&self) -> Option<&'a [u8]> {
+        let at = usize::from(self.at);
+        self.message.get(at..at + self.wire_len()).filter(|_| self.flat)
+    }
+
+    /// Puts the uncompressed wire form into `buffer`, and gives what was put there.
+    pub(super) fn copy_wire<'b>(&self, buffer: &'b mut [u8; MAX_NAME]) -> &'b [u8] {
+        let mut at = 0;
+        for label in self.labels() {
+            if let Some((head, rest)) = buffer.get_mut(at..).and_then(|free| free.split_first_mut()) {
+                *head = u8::try_from(label.len()).unwrap_or(0);
+                if let Some(slot) = rest.get_mut(..label.len()) {
+                    slot.copy_from_slice(label);
+                }
+            }
+            at += 1 + label.len();
+        }
+        buffer.get(..self.wire_len()).unwrap_or_default()
     }
 
     /// Appends the uncompressed wire form, the case as it is.
     pub fn extend_wire(&self, out: &mut Vec<u8>) {
+        if let Some(wire) = self.as_flat() {
+            out.extend_from_slice(wire);
+            return;
+        }
         for label in self.labels() {
             push_label(out, label);
         }
@@ -119,6 +125,7 @@ impl<'a> Name<'a> {
     }
 
     /// Whether both have the same labels to the byte, case included.
+    #[cfg(test)]
     pub(crate) fn is_identical(&self, other: &Name<'_>) -> bool {
         self.labels().eq(other.labels())
     }
@@ -145,15 +152,20 @@ pub(crate) fn skip(message: &[u8], at: usize) -> Option<usize> {
 }
 
 impl PartialEq<Name<'_>> for Name<'_> {
-    // ASCII letters match whatever their case, all other bytes as they are (RFC 6762 §16).
+    //= RFC 6762 §16 "The simple rules for case-insensitivity in Unicast DNS [RFC1034] [RFC1035] also apply in Multicast
+    //= DNS"
+    // ASCII letters match whatever their case, all other bytes as they are.
     fn eq(&self, other: &Name<'_>) -> bool {
-        let mut theirs = other.labels();
-        for ours in self.labels() {
-            if !theirs.next().is_some_and(|label| ours.eq_ignore_ascii_case(label)) {
-                return false;
-            }
+        if self.length != other.length {
+            return false;
         }
-        theirs.next().is_none()
+        // The length of a label is at most 63 and so is no letter.
+        if let (Some(ours), Some(theirs)) = (self.as_flat(), other.as_flat()) {
+            return ours.eq_ignore_ascii_case(theirs);
+        }
+        let mut theirs = other.labels();
+        self.labels().all(|ours| theirs.next().is_some_and(|label| ours.eq_ignore_ascii_case(label)))
+            && theirs.next().is_none()
     }
 }
 
@@ -176,6 +188,7 @@ impl fmt::Display for Name<'_> {
     }
 }
 
+//= RFC 6763 §4.3 "any dots in the <Instance> portion be escaped following the customary DNS convention for text files"
 fn escape(label: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for chunk in label.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -265,7 +278,8 @@ impl NameBuf {
     /// The name, to compare, show and write.
     #[must_use]
     pub const fn as_name(&self) -> Name<'_> {
-        Name { message: &self.0, at: 0 }
+        // It has at most 255 bytes, whoever built it.
+        Name { message: &self.0, at: 0, length: self.0.len() as u8, flat: true }
     }
 
     /// The uncompressed wire form.

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::data::Data;
 use super::name::{self, Name, NameError};
+use super::tails::Tails;
 use super::{CLASS_IN, RecordType};
 
 const HEADER: usize = 12;
@@ -63,9 +64,10 @@ impl<'a> Message<'a> {
     /// # Errors
     /// When there are fewer than 12 bytes, or the counts claim more entries than could ever fit in what follows.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, MessageError> {
-        let mut cursor = Cursor { bytes, at: 0 };
-        let mut word = || cursor.u16().ok_or(MessageError::Short(bytes.len()));
-        let header = Header { id: word()?, flags: word()?, counts: [word()?, word()?, word()?, word()?] };
+        let words = bytes.first_chunk::<HEADER>().ok_or(MessageError::Short(bytes.len()))?;
+        let [i0, i1, f0, f1, q0, q1, a0, a1, n0, n1, r0, r1] = *words;
+        let counts = [[q0, q1], [a0, a1], [n0, n1], [r0, r1]].map(u16::from_be_bytes);
+        let header = Header { id: u16::from_be_bytes([i0, i1]), flags: u16::from_be_bytes([f0, f1]), counts };
         let [questions, answers, authorities, additionals] = header.counts.map(usize::from);
         let needed = HEADER + questions * SMALLEST_QUESTION + (answers + authorities + additionals) * SMALLEST_RECORD;
         if needed > bytes.len() {
@@ -84,14 +86,14 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn questions(&self) -> Questions<'a> {
         let [left, ..] = self.header.counts;
-        Questions { cursor: Cursor { bytes: self.bytes, at: HEADER }, left }
+        Questions { cursor: Cursor::new(self.bytes), left }
     }
 
     /// The records of the answer, authority and additional sections, in this order.
     #[must_use]
     pub fn records(&self) -> Records<'a> {
         let [questions, left @ ..] = self.header.counts;
-        Records { cursor: Cursor { bytes: self.bytes, at: HEADER }, questions, left }
+        Records { cursor: Cursor::new(self.bytes), questions, left }
     }
 }
 
@@ -185,7 +187,11 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, ReadError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if self.left == [0; 3] {
+            return None;
+        }
         while let Some(left) = self.questions.checked_sub(1) {
             self.questions = left;
             if self.cursor.skip_question().is_none() {
@@ -194,32 +200,11 @@ impl<'a> Iterator for Records<'a> {
             }
         }
         let section = self.next_section()?;
-        let Some(frame) = self.cursor.frame() else {
+        let record = self.cursor.record(section);
+        if matches!(record, Err(ReadError::Truncated)) {
             self.end();
-            return Some(Err(ReadError::Truncated));
-        };
-        Some(frame.read(self.cursor.bytes, section))
-    }
-}
-
-/// Where a record's parts are, before any of them is understood.
-struct Frame {
-    name: usize,
-    rtype: RecordType,
-    class: u16,
-    ttl: u32,
-    data: usize,
-    length: usize,
-}
-
-impl Frame {
-    fn read<'a>(&self, bytes: &'a [u8], section: Section) -> Result<Record<'a>, ReadError> {
-        let (name, _) = Name::read(bytes, self.name).map_err(ReadError::Name)?;
-        let data = Data::read(bytes, self.data, self.length, self.rtype)?;
-        let is_option = self.rtype == RecordType::OPT;
-        let class = if is_option { self.class } else { self.class & !TOP_BIT };
-        let cache_flush = !is_option && self.class & TOP_BIT != 0;
-        Ok(Record { section, name, rtype: self.rtype, class, cache_flush, ttl: self.ttl, data })
+        }
+        Some(record)
     }
 }
 
@@ -235,45 +220,63 @@ impl Record<'_> {
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    tails: Tails,
 }
 
 impl<'a> Cursor<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let array = *self.bytes.get(self.at..)?.first_chunk::<N>()?;
-        self.at += N;
-        Some(array)
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: HEADER, tails: Tails::default() }
     }
 
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
+    fn name(&mut self) -> Result<(Name<'a>, usize), NameError> {
+        self.tails.name(self.bytes, self.at, self.bytes.len())
     }
 
     fn question(&mut self) -> Result<Question<'a>, ReadError> {
-        let (name, end) = Name::read(self.bytes, self.at).map_err(ReadError::Name)?;
-        self.at = end;
-        let rtype = RecordType(self.u16().ok_or(ReadError::Truncated)?);
-        let class = self.u16().ok_or(ReadError::Truncated)?;
+        let (name, end) = self.name().map_err(ReadError::Name)?;
+        let [t0, t1, c0, c1] = *self.fixed(end).ok_or(ReadError::Truncated)?;
+        self.at = end + 4;
+        let (rtype, class) = (RecordType(u16::from_be_bytes([t0, t1])), u16::from_be_bytes([c0, c1]));
+        //= RFC 6762 §18.12 "the top bit of the qclass field is used to indicate that unicast responses are preferred"
         Ok(Question { name, rtype, class: class & !TOP_BIT, unicast: class & TOP_BIT != 0 })
     }
 
     fn skip_question(&mut self) -> Option<()> {
-        self.at = name::skip(self.bytes, self.at)?;
-        self.array::<4>().map(|_| ())
+        let end = name::skip(self.bytes, self.at)?;
+        self.at = self.fixed::<4>(end).map(|_| end + 4)?;
+        Some(())
     }
 
-    fn frame(&mut self) -> Option<Frame> {
-        let name = self.at;
-        self.at = name::skip(self.bytes, name)?;
-        let rtype = RecordType(self.u16()?);
-        let class = self.u16()?;
-        let ttl = u32::from_be_bytes(self.array()?);
-        let length = usize::from(self.u16()?);
-        let data = self.at;
-        self.at += length;
-        if self.at > self.bytes.len() {
-            return None;
+    /// [`ReadError::Truncated`] when where the next record begins cannot be known.
+    #[inline]
+    fn record(&mut self, section: Section) -> Result<Record<'a>, ReadError> {
+        let name = self.name();
+        let fixed = match name {
+            Ok((_, end)) => end,
+            Err(_) => name::skip(self.bytes, self.at).ok_or(ReadError::Truncated)?,
+        };
+        let [t0, t1, c0, c1, l0, l1, l2, l3, d0, d1] = *self.fixed(fixed).ok_or(ReadError::Truncated)?;
+        let data = fixed + 10;
+        let end = data + usize::from(u16::from_be_bytes([d0, d1]));
+        if end > self.bytes.len() {
+            return Err(ReadError::Truncated);
         }
-        Some(Frame { name, rtype, class, ttl, data, length })
+        self.at = end;
+        let (name, _) = name.map_err(ReadError::Name)?;
+        let rtype = RecordType(u16::from_be_bytes([t0, t1]));
+        //= RFC 6762 §6.1 "MUST NOT ignore an entire message just because that message contains one or more NSEC
+        //= record(s) that the Multicast DNS implementation cannot parse"
+        let data = Data::read(self.bytes, data, end, rtype, &mut self.tails)?;
+        let (class, ttl) = (u16::from_be_bytes([c0, c1]), u32::from_be_bytes([l0, l1, l2, l3]));
+        //= RFC 6762 §18.13 "the top bit of the rrclass field is used to indicate that the record is a member of a
+        //= unique RRSet"
+        // The class of OPT is a size (RFC 6891 §6.1.2).
+        let flush_bit = if rtype == RecordType::OPT { 0 } else { class & TOP_BIT };
+        Ok(Record { section, name, rtype, class: class & !flush_bit, cache_flush: flush_bit != 0, ttl, data })
+    }
+
+    fn fixed<const N: usize>(&self, at: usize) -> Option<&'a [u8; N]> {
+        self.bytes.get(at..)?.first_chunk()
     }
 }
 

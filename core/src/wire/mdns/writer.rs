@@ -1,10 +1,12 @@
 //! Writes messages that never exceed their budget, names compressed.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::name::Name;
+use super::name::{MAX_NAME, Name};
 use super::reader::Section;
+use super::suffixes::Suffixes;
 use super::{CLASS_IN, RecordType};
 
 const HEADER: usize = 12;
@@ -12,19 +14,22 @@ const TOP_BIT: u16 = 0x8000;
 const TRUNCATED: u16 = 0x0200;
 /// QR and AA.
 const RESPONSE: u16 = 0x8400;
-/// Compression pointers have 14 bits.
-const POINTER_REACH: usize = 0x4000;
 
 /// A message being written. What does not fit is refused and leaves it as it was.
+///
+/// It allocates when it is made, and not after that. [`MessageWriter::as_bytes`] and [`MessageWriter::clear`] in place of
+/// [`MessageWriter::finish`] write one message after the other without any allocation.
 #[derive(Clone, Debug)]
 pub struct MessageWriter {
+    /// As many as the budget allows, of which `length` are written.
     bytes: Vec<u8>,
-    budget: usize,
+    length: usize,
+    id: u16,
     flags: u16,
+    legacy: bool,
     counts: [u16; 4],
     section: Section,
-    /// Offsets at which a name's label begins: what later names may point to.
-    labels: Vec<u16>,
+    suffixes: Suffixes,
 }
 
 impl MessageWriter {
@@ -40,11 +45,27 @@ impl MessageWriter {
         Self::new(budget, RESPONSE)
     }
 
+    /// An empty response to a legacy query: with its ID, no cache-flush bit in any record, whatever is asked for, and no
+    /// compression in SRV and NSEC data, which a plain resolver does not expect (RFC 6762 §6.7, §18.14). The question is the
+    /// caller's to repeat.
+    #[must_use]
+    pub fn legacy_response(budget: usize, id: u16) -> Self {
+        Self { id, legacy: true, ..Self::new(budget, RESPONSE) }
+    }
+
     fn new(budget: usize, flags: u16) -> Self {
-        let budget = budget.max(HEADER);
-        let mut bytes = Vec::with_capacity(budget);
-        bytes.resize(HEADER, 0);
-        Self { bytes, budget, flags, counts: [0; 4], section: Section::Question, labels: Vec::new() }
+        let (bytes, suffixes) = (vec![0; budget.max(HEADER)], Suffixes::new(budget));
+        let (counts, section) = ([0; 4], Section::Question);
+        Self { bytes, length: HEADER, id: 0, flags, legacy: false, counts, section, suffixes }
+    }
+
+    /// Empties it; its kind, ID, budget and memory stay.
+    pub fn clear(&mut self) {
+        self.length = HEADER;
+        self.flags &= !TRUNCATED;
+        self.counts = [0; 4];
+        self.section = Section::Question;
+        self.suffixes.clear();
     }
 
     /// Appends a question of class IN. `unicast` asks for a unicast response (RFC 6762 §5.4).
@@ -53,10 +74,9 @@ impl MessageWriter {
     /// When it does not fit, or a record was written already.
     pub fn question(&mut self, name: Name<'_>, rtype: RecordType, unicast: bool) -> Result<(), WriteError> {
         self.entry(Section::Question, |writer| {
-            writer.name(name);
-            writer.u16(rtype.0);
-            writer.u16(if unicast { CLASS_IN | TOP_BIT } else { CLASS_IN });
-            Ok(())
+            writer.name(name)?;
+            let ([t0, t1], [c0, c1]) = (rtype.0.to_be_bytes(), class(unicast));
+            writer.put(&[t0, t1, c0, c1])
         })
     }
 
@@ -76,17 +96,16 @@ impl MessageWriter {
         if section == Section::Question {
             return Err(WriteError::OutOfOrder);
         }
+        //= RFC 6762 §6.7 "the cache-flush bit … MUST NOT be set in legacy unicast responses"
+        let cache_flush = cache_flush && !self.legacy;
         self.entry(section, |writer| {
-            writer.name(name);
-            writer.u16(rtype.0);
-            writer.u16(if cache_flush { CLASS_IN | TOP_BIT } else { CLASS_IN });
-            writer.bytes.extend_from_slice(&ttl.to_be_bytes());
-            let length_at = writer.bytes.len();
-            writer.u16(0);
-            writer.data(rtype, data);
-            let length = writer.bytes.len() - length_at - 2;
-            let length = u16::try_from(length).map_err(|_| WriteError::Full)?;
-            writer.put_u16(length_at, length);
+            writer.name(name)?;
+            let ([t0, t1], [c0, c1], [l0, l1, l2, l3]) = (rtype.0.to_be_bytes(), class(cache_flush), ttl.to_be_bytes());
+            writer.put(&[t0, t1, c0, c1, l0, l1, l2, l3, 0, 0])?;
+            let start = writer.length;
+            writer.data(rtype, data)?;
+            let length = u16::try_from(writer.length - start).map_err(|_| WriteError::Full)?;
+            writer.set(start - 2, length);
             Ok(())
         })
     }
@@ -97,18 +116,39 @@ impl MessageWriter {
         self.counts.map(usize::from).iter().sum()
     }
 
+    /// Whether it has no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts == [0; 4]
+    }
+
+    /// Its length so far in bytes, header included.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
     /// Sets TC: more known answers follow in another message (RFC 6762 §7.2).
     pub fn set_truncated(&mut self) {
         self.flags |= TRUNCATED;
     }
 
+    /// The message as it is so far.
+    #[must_use]
+    pub fn as_bytes(&mut self) -> &[u8] {
+        self.set(0, self.id);
+        self.set(2, self.flags);
+        for (at, count) in [4, 6, 8, 10].into_iter().zip(self.counts) {
+            self.set(at, count);
+        }
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
     /// The message.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        self.put_u16(2, self.flags);
-        for (at, count) in [4, 6, 8, 10].into_iter().zip(self.counts) {
-            self.put_u16(at, count);
-        }
+        let length = self.as_bytes().len();
+        self.bytes.truncate(length);
         self.bytes
     }
 
@@ -120,11 +160,11 @@ impl MessageWriter {
         if section < self.section {
             return Err(WriteError::OutOfOrder);
         }
-        let (length, labels) = (self.bytes.len(), self.labels.len());
+        let length = self.length;
         let written = write(self).and_then(|()| self.count(section));
         if written.is_err() {
-            self.bytes.truncate(length);
-            self.labels.truncate(labels);
+            self.length = length;
+            self.suffixes.forget_from(length);
         } else {
             self.section = section;
         }
@@ -132,9 +172,6 @@ impl MessageWriter {
     }
 
     fn count(&mut self, section: Section) -> Result<(), WriteError> {
-        if self.bytes.len() > self.budget {
-            return Err(WriteError::Full);
-        }
         let [questions, answers, authorities, additionals] = &mut self.counts;
         let count = match section {
             Section::Question => questions,
@@ -146,57 +183,60 @@ impl MessageWriter {
         Ok(())
     }
 
-    /// Names within PTR, CNAME, SRV and NSEC data are compressed too (RFC 6762 §18.14).
-    fn data(&mut self, rtype: RecordType, data: &[u8]) {
+    fn data(&mut self, rtype: RecordType, data: &[u8]) -> Result<(), WriteError> {
+        //= RFC 6762 §18.14 "names that appear within the *rdata* of the following rrtypes SHOULD also be compressed in
+        //= all Multicast DNS messages"
         let name_at = match rtype {
-            RecordType::PTR | RecordType::CNAME | RecordType::NSEC => 0,
-            RecordType::SRV => 6,
-            _ => data.len(),
+            RecordType::PTR | RecordType::CNAME => Some(0),
+            //= RFC 6762 §18.14 "In legacy unicast responses generated to answer legacy queries, name compression MUST
+            //= NOT be performed on SRV records."
+            RecordType::SRV if !self.legacy => Some(6),
+            //= RFC 4034 §4.1.1 "A sender MUST NOT use DNS name compression on the Next Domain Name field when
+            //= transmitting an NSEC RR."
+            // Among multicast responders it is allowed and expected (RFC 6762 §18.14).
+            RecordType::NSEC if !self.legacy => Some(0),
+            _ => None,
         };
-        match Name::read(data, name_at) {
-            Ok((name, end)) => {
-                self.bytes.extend_from_slice(data.get(..name_at).unwrap_or_default());
-                self.name(name);
-                self.bytes.extend_from_slice(data.get(end..).unwrap_or_default());
-            }
-            Err(_) => self.bytes.extend_from_slice(data),
+        let split = name_at.and_then(|at| Some((data.get(..at)?, Name::read(data, at).ok()?)));
+        let Some((before, (name, end))) = split else { return self.put(data) };
+        self.put(before)?;
+        self.name(name)?;
+        self.put(data.get(end..).unwrap_or_default())
+    }
+
+    fn name(&mut self, name: Name<'_>) -> Result<(), WriteError> {
+        match name.as_flat() {
+            Some(wire) => self.flat_name(wire),
+            None => self.flat_name(name.copy_wire(&mut [0; MAX_NAME])),
         }
     }
 
-    fn name(&mut self, name: Name<'_>) {
-        let mut rest = name;
-        while let Some((label, parent)) = rest.split_first() {
-            if let Some(target) = self.find(&rest) {
-                self.u16(0xc000 | target);
-                return;
-            }
-            let at = self.bytes.len();
-            if at < POINTER_REACH {
-                self.labels.extend(u16::try_from(at));
-            }
-            self.bytes.push(u8::try_from(label.len()).unwrap_or(0));
-            self.bytes.extend_from_slice(label);
-            rest = parent;
-        }
-        self.bytes.push(0);
-    }
-
-    /// Where this very name stands already. Case counts, so that what is read back is what was written.
-    fn find(&self, name: &Name<'_>) -> Option<u16> {
-        let same =
-            |at: &u16| Name::read(&self.bytes, usize::from(*at)).is_ok_and(|(there, _)| there.is_identical(name));
-        self.labels.iter().copied().find(same)
-    }
-
-    fn u16(&mut self, value: u16) {
-        self.bytes.extend_from_slice(&value.to_be_bytes());
-    }
-
-    fn put_u16(&mut self, at: usize, value: u16) {
-        if let Some(slot) = self.bytes.get_mut(at..at + 2) {
-            slot.copy_from_slice(&value.to_be_bytes());
+    fn flat_name(&mut self, wire: &[u8]) -> Result<(), WriteError> {
+        let (labels, target) = self.suffixes.compress(&self.bytes, self.length, wire);
+        self.put(labels)?;
+        match target {
+            Some(target) => self.put(&(0xc000 | target).to_be_bytes()),
+            None => self.put(&[0]),
         }
     }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        let end = self.length + bytes.len();
+        let room = self.bytes.get_mut(self.length..end).ok_or(WriteError::Full)?;
+        room.copy_from_slice(bytes);
+        self.length = end;
+        Ok(())
+    }
+
+    fn set(&mut self, at: usize, value: u16) {
+        if let Some(slot) = self.bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+            *slot = value.to_be_bytes();
+        }
+    }
+}
+
+fn class(top_bit: bool) -> [u8; 2] {
+    (if top_bit { CLASS_IN | TOP_BIT } else { CLASS_IN }).to_be_bytes()
 }
 
 /// An entry that was not written.
