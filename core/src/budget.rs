@@ -133,6 +133,16 @@ impl<T: Ord + Copy> Recent<T> {
         self.members.contains(item)
     }
 
+    /// Remembers `item` as the latest, whether it was remembered already or not. Takes time in proportion to the capacity.
+    pub(crate) fn renew(&mut self, item: T) {
+        if !self.insert(item)
+            && let Some(at) = self.order.iter().rposition(|known| *known == item)
+        {
+            self.order.remove(at);
+            self.order.push_back(item);
+        }
+    }
+
     /// Remembers `item`; false when it was remembered already.
     pub(crate) fn insert(&mut self, item: T) -> bool {
         if !self.members.insert(item) {
@@ -193,5 +203,8 @@ mod tests {
         assert!(recent.insert(3));
         assert!(recent.insert(1), "1 was the oldest and is forgotten");
         assert!(!recent.insert(3));
+        recent.renew(3);
+        recent.insert(4);
+        assert!(recent.contains(&3) && !recent.contains(&1), "what was renewed is the latest");
     }
 }

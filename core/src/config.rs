@@ -52,7 +52,8 @@ pub struct Limits {
     pub peers_per_source: usize,
     /// Nodes that were heard and have not proved themselves. Over it the oldest is dropped.
     pub candidates: usize,
-    /// DNS-SD records in the cache.
+    /// DNS-SD records in the cache of each link; one of over 512 bytes counts for more, by so many bytes. Over it, what nobody
+    /// asked for goes first, then what the source says that holds the most.
     pub mdns_records: usize,
 }
 

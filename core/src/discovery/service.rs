@@ -36,7 +36,10 @@ impl ServiceType {
         let text = |label| core::str::from_utf8(label).ok();
         let (service, protocol) = (text(labels.next()?)?, text(labels.next()?)?);
         let is_local = labels.next()?.eq_ignore_ascii_case(LOCAL) && labels.next().is_none();
-        is_local.then(|| alloc::format!("{service}.{protocol}").parse().ok())?
+        // A dot within a label must not make it look like two.
+        let text = alloc::format!("{service}.{protocol}").to_ascii_lowercase();
+        let kind: Self = text.parse().ok().filter(|_| is_local)?;
+        (kind.0 == text).then_some(kind)
     }
 
     /// The name under which its instances are listed: `_ipp._tcp.local`.
@@ -170,11 +173,6 @@ impl core::error::Error for ParseSubtypeError {}
 pub struct HostName(NameBuf);
 
 impl HostName {
-    /// The host of this label in the domain of the link.
-    pub(crate) fn from_label(label: &str) -> Result<Self, NameError> {
-        NameBuf::from_labels([label.as_bytes(), LOCAL]).map(Self)
-    }
-
     pub(crate) const fn from_name(name: NameBuf) -> Self {
         Self(name)
     }

@@ -1,38 +1,35 @@
-//! The records that were heard, by link, with their deadlines: one table that a browser and a responder can share.
+//! The records that were heard on one link, with their deadlines.
 //!
-//! A record is found by its link, name, type and data through one ordered index, so a name's records are a range of it. Each
-//! has a single deadline: what is wanted its next refresh or its end, which wake the engine up; what nobody wants its end,
-//! which wakes nobody and is looked at when something else happens. Either costs what is due and nothing more.
+//! A name's pointers are one list and its other records another, which is short; a pointer is also found by its two names.
+//! What somebody wants has a deadline, its next refresh or its end, that wakes the engine up. What nobody wants has none: it
+//! is dropped when it is over and something else happens. Either costs what is due and nothing more.
 //!
-//! The bound, in units of 512 bytes: when it is reached, what nobody wants goes first, the longest held before all. If all of
-//! it is wanted, the source that holds the most gives up its record nearest its end, provided that it holds more than 64
-//! and more than the newcomer's source does; else the newcomer is refused. So a flood makes room for others and never for
-//! itself, and whoever holds 64 or fewer keeps them.
+//! The bound, in units of 512 bytes: when it is reached, what nobody wants goes first, the longest held before all, and with
+//! it the pointers to instances that do not answer. If all of the rest is wanted, the source that holds the most gives up
+//! what it renewed the longest ago, provided that it holds more than 8 and more than the newcomer's source does; else the
+//! newcomer is refused. So a flood makes room for others and never for itself, and whoever holds 8 or fewer keeps them.
+//! Memory that was taken is used again, and given back when nobody asks for anything any more.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::IpAddr;
-use core::ops::Bound;
 
-use super::entry::{Entry, GRACE, Incoming, LINK_END, RecordId, TYPE_LENGTH};
+use siphasher::sip::SipHasher13;
+
+use super::heap::{Heap, Tick};
+use super::index::Index;
+use super::names::{NameId, Names};
+use super::record::{Content, Jitter, Record, RecordId, Said, Text};
+use super::slab::{Id, Slab};
+use super::sources::{Queue, SourceId, Sources};
 use crate::random::Stream;
 use crate::time::Instant;
-use crate::timers::Timers;
-use crate::wire::mdns::RecordType;
+use crate::wire::mdns::{self, RecordType};
 
-/// A source that holds no more than this loses none of its wanted records to another.
-const UNTOUCHABLE_SHARE: usize = 64;
 /// The most records of one name and type, PTR excepted: a host does not have more addresses.
 const MAX_SET: usize = 64;
-
-/// Which records: of a link, a name in lower-case wire form, and a type.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Set<'a> {
-    pub(crate) link: u32,
-    pub(crate) name: &'a [u8],
-    pub(crate) rtype: RecordType,
-}
+/// Priority, weight and port, before an SRV record's target.
+pub(crate) const SRV_FIXED: usize = 6;
+/// A clock that is this many milliseconds ahead of where it was has outlived every record.
+const LEAP: u128 = 1 << 30;
 
 /// What the cache did with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,313 +38,500 @@ pub(crate) enum Heard {
     Added(RecordId),
     /// It was there and lives on.
     Renewed,
-    /// It was there and comes from another address now.
-    Moved(RecordId),
+    /// It was there, and comes from another address now or is back from its end.
+    Changed(RecordId),
     /// It was there and says goodbye, or it is not worth keeping.
     Nothing,
     /// There is no room for it.
     Refused,
 }
 
+/// A record as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) name: NameId,
+    pub(crate) record: &'a mdns::Record<'a>,
+    pub(crate) source: SourceId,
+    /// Whether a browse or a resolve depends on it.
+    pub(crate) wanted: bool,
+}
+
 /// A deadline that passed.
 #[derive(Debug)]
 pub(crate) enum Due {
-    /// The record's life is over; it is removed.
-    Expired(Entry),
-    /// The record nears its end and is wanted: ask for it.
-    Refresh(RecordId),
+    /// The record's life is over. It is taken out, and its names are held until [`Cache::discard`].
+    Expired(Record),
+    /// Records of this name and type near their end and are wanted: ask for them.
+    Refresh(NameId, RecordType),
 }
 
+/// The records of one link.
 #[derive(Debug)]
 pub(crate) struct Cache {
     capacity: usize,
     used: usize,
-    next_id: u64,
-    entries: BTreeMap<RecordId, Entry>,
-    index: BTreeMap<Arc<[u8]>, RecordId>,
+    now: Instant,
+    pub(crate) names: Names,
+    pub(crate) sources: Sources,
+    records: Slab<Record>,
+    texts: Slab<Text>,
+    index: Index,
     /// The next refresh or the end of what is wanted.
-    deadlines: Timers<RecordId>,
-    /// The end of what nobody wants.
-    ends: Timers<RecordId>,
-    /// What nobody wants, the longest held first.
-    spare: BTreeSet<(Instant, RecordId)>,
-    /// What somebody wants, by who sent it, the nearest its end first.
-    held: BTreeMap<IpAddr, BTreeSet<(Instant, RecordId)>>,
-    /// How much each source holds of what is wanted, the most last.
-    shares: BTreeSet<(usize, IpAddr)>,
+    deadlines: Heap<Record>,
+    /// What nobody wants, and the pointers that lead nowhere.
+    spare: Queue,
+    jitter: Jitter,
+    /// How many 65536ths of what may be added to a refresh are added at this instant: what was heard together is asked for
+    /// together.
+    variation: u32,
     scratch: Vec<u8>,
 }
 
 impl Cache {
-    pub(crate) const fn new(capacity: usize) -> Self {
+    /// An empty cache of `capacity` units, at most 2³⁰.
+    pub(crate) fn new(capacity: usize, random: &mut Stream) -> Self {
+        let hasher = SipHasher13::new_with_keys(random.u64(), random.u64());
         Self {
-            capacity,
+            capacity: capacity.min(1 << 30),
             used: 0,
-            next_id: 0,
-            entries: BTreeMap::new(),
-            index: BTreeMap::new(),
-            deadlines: Timers::new(),
-            ends: Timers::new(),
-            spare: BTreeSet::new(),
-            held: BTreeMap::new(),
-            shares: BTreeSet::new(),
+            now: Instant::ZERO,
+            names: Names::new(hasher),
+            sources: Sources::new(hasher),
+            records: Slab::new(),
+            texts: Slab::new(),
+            index: Index::new(hasher),
+            deadlines: Heap::new(),
+            spare: Queue::default(),
+            jitter: Jitter(random.u64()),
+            variation: 0,
             scratch: Vec::new(),
         }
     }
 
+    /// It is `now`. Drops what nobody wants and whose life is over.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        if now.since(self.now).as_millis() > LEAP {
+            self.outlive(now);
+        }
+        if now > self.now {
+            self.now = now;
+            self.variation = self.jitter.up_to(1 << 16);
+        }
+        let tick = Tick::before(self.now);
+        while let Some(id) = self.spare.oldest
+            && let Some(record) = self.records.get(id)
+            && !record.wanted
+            && !tick.is_before(record.expires)
+        {
+            self.drop_record(id);
+        }
+    }
+
+    /// Lets everything end now: ticks cannot tell a life that ended so long ago from one that goes on.
+    fn outlive(&mut self, now: Instant) {
+        let tick = Tick::before(now);
+        let ids: Vec<RecordId> = self.records.iter().map(|(id, _)| id).collect();
+        for id in &ids {
+            self.deadlines.clear(*id, &mut self.records);
+        }
+        for id in ids {
+            let Some(record) = self.records.get_mut(id) else { continue };
+            record.expires = tick;
+            self.schedule(id, tick);
+        }
+    }
+
     /// Takes a record of a response in. What had to go to make room for it is appended to `evicted`.
-    pub(crate) fn hear(&mut self, heard: &Incoming<'_>, random: &mut Stream, evicted: &mut Vec<Entry>) -> Heard {
+    pub(crate) fn hear(&mut self, incoming: &Incoming<'_>, evicted: &mut Vec<Record>) -> Heard {
         let mut scratch = core::mem::take(&mut self.scratch);
         scratch.clear();
-        let name_end = heard.key(&mut scratch);
-        let outcome = self.hear_key(heard, &scratch, name_end, random, evicted);
+        let heard = match Said::of(&incoming.record.data, &mut self.names, &mut scratch) {
+            Some(said) => {
+                let heard = self.hear_said(incoming, &said, evicted);
+                // Whoever keeps the record has taken hold of the name by now.
+                if let Some(target) = said.target() {
+                    self.names.release(target);
+                }
+                heard
+            }
+            None => Heard::Nothing,
+        };
         self.scratch = scratch;
-        outcome
+        heard
     }
 
-    fn hear_key(
-        &mut self,
-        heard: &Incoming<'_>,
-        key: &[u8],
-        name_end: usize,
-        random: &mut Stream,
-        evicted: &mut Vec<Entry>,
-    ) -> Heard {
-        let now = heard.now;
-        let set = key.get(..name_end + TYPE_LENGTH).unwrap_or_default();
-        let is_pointer = heard.record.rtype == RecordType::PTR;
-        //= RFC 6762 §10.2 "The cache-flush bit MUST NOT ever be set in any shared resource record."
-        // A DNS-SD pointer is shared by its nature; a responder that flushes by one would erase all the others' services.
-        if heard.record.cache_flush && !is_pointer {
-            self.flush(set, key, now);
+    fn hear_said(&mut self, incoming: &Incoming<'_>, said: &Said<'_>, evicted: &mut Vec<Record>) -> Heard {
+        let ttl = incoming.record.ttl;
+        let known = if said.rtype() == RecordType::PTR {
+            said.target().and_then(|target| self.pointer(incoming.name, target))
+        } else {
+            let (known, others) = self.look_through(incoming, said);
+            if known.is_none() && others >= MAX_SET {
+                return Heard::Nothing;
+            }
+            known
+        };
+        if let Some(id) = known {
+            return self.renew(id, incoming);
         }
-        if let Some(id) = self.index.get(key).copied() {
-            return self.renew(id, heard, random);
-        }
-        if heard.record.ttl == 0 || (!is_pointer && self.range(set).take(MAX_SET).count() == MAX_SET) {
+        if ttl == 0 {
             return Heard::Nothing;
         }
-        let entry = Entry::new(heard, key, name_end);
-        if !self.make_room(entry.cost, heard.source, heard.wanted, evicted) {
+        let cost = said.cost(incoming.name, &self.names);
+        if !self.make_room(cost, incoming.source, incoming.wanted, evicted) {
             return Heard::Refused;
         }
-        let id = RecordId(self.next_id);
-        self.next_id = self.next_id.saturating_add(1);
-        self.used = self.used.saturating_add(entry.cost);
-        self.index.insert(entry.key.clone(), id);
-        self.file(id, &entry);
-        self.schedule(id, entry.wanted, entry.deadline(now, random));
-        self.entries.insert(id, entry);
-        Heard::Added(id)
+        self.insert(incoming, said, cost).map_or(Heard::Refused, Heard::Added)
     }
 
-    fn renew(&mut self, id: RecordId, heard: &Incoming<'_>, random: &mut Stream) -> Heard {
-        let Some(mut entry) = self.entries.remove(&id) else { return Heard::Nothing };
-        self.unfile(id, &entry);
-        let moved = entry.source != heard.source && entry.source.is_ipv4() == heard.source.is_ipv4();
-        let goodbye = heard.record.ttl == 0;
-        if goodbye {
-            entry.end_soon(heard.now);
-            self.schedule(id, entry.wanted, entry.expires);
-        } else {
-            if moved {
-                entry.source = heard.source;
+    /// Finds a record, no pointer, among those of its name and type, and counts the others. If it flushes them, those that
+    /// are older than a second end in a second.
+    fn look_through(&mut self, incoming: &Incoming<'_>, said: &Said<'_>) -> (Option<RecordId>, usize) {
+        //= RFC 6762 §10.2 "The cache-flush bit MUST NOT ever be set in any shared resource record."
+        // A DNS-SD pointer is shared by its nature, so it does not come here: a responder that flushed by one would erase all
+        // the others' services.
+        let (now, later) = (Tick::before(self.now), Tick::after(self.now));
+        let mut known = None;
+        let mut others = 0;
+        let mut next = self.names.get(incoming.name).and_then(|name| name.records);
+        while let Some(id) = next
+            && let Some(record) = self.records.get_mut(id)
+        {
+            next = record.next;
+            if record.rtype() != said.rtype() {
+                continue;
             }
-            entry.renew(heard.record.ttl, heard.now);
-            self.schedule(id, entry.wanted, entry.deadline(heard.now, random));
+            if said.is(&record.content, &self.texts) {
+                known = Some(id);
+                continue;
+            }
+            others += 1;
+            //= RFC 6762 §10.2 "all old records with that name, rrtype, and rrclass that were received more than one
+            //= second ago"
+            let is_old = now.since(record.received()).as_millis() > 1000;
+            if incoming.record.cache_flush && is_old {
+                record.end_soon(later);
+                let expires = record.expires;
+                self.schedule(id, expires);
+            }
         }
-        self.file(id, &entry);
-        self.entries.insert(id, entry);
-        match (goodbye, moved) {
-            (true, _) => Heard::Nothing,
-            (false, true) => Heard::Moved(id),
-            (false, false) => Heard::Renewed,
+        (known, others)
+    }
+
+    fn renew(&mut self, id: RecordId, incoming: &Incoming<'_>) -> Heard {
+        let later = Tick::after(self.now);
+        let Some(record) = self.records.get_mut(id) else { return Heard::Nothing };
+        if incoming.record.ttl == 0 {
+            record.end_soon(later);
+            let expires = record.expires;
+            self.schedule(id, expires);
+            return Heard::Nothing;
         }
-    }
-
-    /// The other records of the set that are older than a second end in a second.
-    fn flush(&mut self, set: &[u8], except: &[u8], now: Instant) {
-        //= RFC 6762 §10.2 "all old records with that name, rrtype, and rrclass that were received more than one second ago"
-        let old: Vec<RecordId> = self
-            .range(set)
-            .filter(|(key, _)| **key != *except)
-            .filter_map(|(_, id)| self.entries.get(&id).filter(|entry| now.since(entry.received) > GRACE).map(|_| id))
-            .collect();
-        for id in old {
-            let Some(mut entry) = self.entries.remove(&id) else { continue };
-            self.unfile(id, &entry);
-            entry.end_soon(now);
-            self.schedule(id, entry.wanted, entry.expires);
-            self.file(id, &entry);
-            self.entries.insert(id, entry);
+        let was_ending = record.is_ending();
+        let before = record.source;
+        let is_loopback = record.content.address().is_some_and(|ip| ip.is_loopback());
+        record.renew(incoming.record.ttl, later);
+        let deadline = record.deadline(later, self.variation);
+        self.schedule(id, deadline);
+        self.unfile(id);
+        let family = |source| self.sources.ip(source).map(|ip| ip.is_ipv4());
+        let moved = before != incoming.source && family(before) == family(incoming.source);
+        if moved && let Some(record) = self.records.get_mut(id) {
+            record.source = incoming.source;
+            self.sources.hold(incoming.source);
         }
-    }
-
-    /// The records of this set are wanted from now on: they are refreshed, and the last to be displaced.
-    pub(crate) fn want(&mut self, set: Set<'_>, now: Instant, random: &mut Stream) {
-        for id in self.ids(set) {
-            self.set_wanted(id, true, |entry| entry.deadline(now, random));
+        self.file(id);
+        if moved {
+            self.sources.release(before);
         }
+        if was_ending || (moved && is_loopback) { Heard::Changed(id) } else { Heard::Renewed }
     }
 
-    /// Nobody wants the records of this set any more.
-    pub(crate) fn unwant(&mut self, set: Set<'_>) {
-        for id in self.ids(set) {
-            self.set_wanted(id, false, |entry| entry.expires);
+    fn insert(&mut self, incoming: &Incoming<'_>, said: &Said<'_>, cost: u8) -> Option<RecordId> {
+        let Incoming { name, record: heard, source, wanted } = *incoming;
+        let content = match *said {
+            Said::Kept(content) => content,
+            Said::Text(text) => Content::Text(self.texts.insert(text.into())?),
+        };
+        let now = Tick::after(self.now);
+        let record = Record::new(name, content, source, cost, wanted, heard.ttl, now);
+        let deadline = record.deadline(now, self.variation);
+        let id = self.records.insert(record)?;
+        self.used = self.used.saturating_add(cost.into());
+        self.names.hold(name);
+        self.sources.hold(source);
+        if let Some(target) = content.target() {
+            self.names.hold(target);
         }
+        self.index.add(id, &mut self.records, &mut self.names);
+        self.file(id);
+        self.schedule(id, deadline);
+        Some(id)
     }
 
-    fn set_wanted(&mut self, id: RecordId, wanted: bool, deadline: impl FnOnce(&Entry) -> Instant) {
-        let Some(mut entry) = self.entries.remove(&id) else { return };
-        if entry.wanted != wanted {
-            self.unfile(id, &entry);
-            entry.wanted = wanted;
-            self.file(id, &entry);
-            self.schedule(id, wanted, deadline(&entry));
+    /// The pointer of `name` to `target`.
+    pub(crate) fn pointer(&self, name: NameId, target: NameId) -> Option<RecordId> {
+        self.index.pointer(name, target, &self.records)
+    }
+
+    /// The records of `name` and this type. Of pointers, the latest taken up first.
+    pub(crate) fn set(&self, name: NameId, rtype: RecordType) -> impl Iterator<Item = (RecordId, &Record)> {
+        let mut next = self.names.get(name).and_then(|name| name.first(rtype));
+        let of_name = core::iter::from_fn(move || {
+            let id = next?;
+            let record = self.records.get(id)?;
+            next = record.next;
+            Some((id, record))
+        });
+        of_name.filter(move |(_, record)| record.rtype() == rtype)
+    }
+
+    /// The record of this name, type and data, these in wire form and whatever case.
+    pub(crate) fn find(&self, name: &[u8], rtype: RecordType, data: &[u8]) -> Option<RecordId> {
+        let name = self.names.find(name)?;
+        if rtype == RecordType::PTR {
+            return self.pointer(name, self.names.find(data)?);
         }
-        self.entries.insert(id, entry);
+        let mut held = Vec::new();
+        let same = |(id, record): (RecordId, &Record)| {
+            held.clear();
+            record.content.extend(&self.names, &self.texts, &mut held);
+            let target_at = if rtype == RecordType::SRV { SRV_FIXED } else { held.len() };
+            let (fixed, target) = held.split_at_checked(target_at)?;
+            let (their_fixed, their_target) = data.split_at_checked(target_at)?;
+            (fixed == their_fixed && target.eq_ignore_ascii_case(their_target)).then_some(id)
+        };
+        self.set(name, rtype).find_map(same)
     }
 
-    fn schedule(&mut self, id: RecordId, wanted: bool, at: Instant) {
-        let (of_its_kind, other) =
-            if wanted { (&mut self.deadlines, &mut self.ends) } else { (&mut self.ends, &mut self.deadlines) };
-        of_its_kind.set(id, at);
-        other.clear(id);
+    /// Appends the data of a record, its names uncompressed and their case as it came.
+    pub(crate) fn extend_data(&self, record: &Record, out: &mut Vec<u8>) {
+        record.content.extend(&self.names, &self.texts, out);
     }
 
-    /// Drops what nobody wants and whose life is over.
-    pub(crate) fn sweep(&mut self, now: Instant) {
-        while let Some(id) = self.ends.pop_due(now) {
-            self.remove(id);
-        }
+    /// The present, to compare with the times of records.
+    pub(crate) const fn tick(&self) -> Tick {
+        Tick::before(self.now)
     }
 
-    pub(crate) fn get(&self, id: RecordId) -> Option<&Entry> {
-        self.entries.get(&id)
-    }
-
-    /// The records of a set, in the order of their data.
-    pub(crate) fn set<'a>(&'a self, set: Set<'_>) -> impl Iterator<Item = &'a Entry> + use<'a> {
-        let prefix = prefix(set);
-        let keys = self.index.range::<[u8], _>((Bound::Included(prefix.as_slice()), Bound::Unbounded));
-        keys.take_while(move |(key, _)| key.starts_with(&prefix)).filter_map(|(_, id)| self.entries.get(id))
-    }
-
-    fn ids(&self, set: Set<'_>) -> Vec<RecordId> {
-        self.range(&prefix(set)).map(|(_, id)| id).collect()
-    }
-
-    fn range<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = (&'a [u8], RecordId)> {
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        let keys = self.index.range::<[u8], _>(from).map(|(key, id)| (&**key, *id));
-        keys.take_while(move |(key, _)| key.starts_with(prefix))
-    }
-
+    /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        *self = Self { next_id: self.next_id, ..Self::new(self.capacity) };
+        let hasher = self.names.hasher();
+        *self = Self {
+            used: 0,
+            names: Names::new(hasher),
+            sources: Sources::new(hasher),
+            records: Slab::new(),
+            texts: Slab::new(),
+            index: Index::new(hasher),
+            deadlines: Heap::new(),
+            spare: Queue::default(),
+            scratch: Vec::new(),
+            ..*self
+        };
     }
 
-    /// Forgets everything of a link that is not there any more.
-    pub(crate) fn forget_link(&mut self, link: u32) {
-        let ids: Vec<RecordId> = self.range(&link.to_be_bytes()).map(|(_, id)| id).collect();
-        for id in ids {
-            self.remove(id);
+    pub(crate) fn get(&self, id: RecordId) -> Option<&Record> {
+        self.records.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: RecordId) -> Option<&mut Record> {
+        self.records.get_mut(id)
+    }
+
+    pub(crate) fn text(&self, id: Id<Text>) -> &[u8] {
+        self.texts.get(id).map(|text| &**text).unwrap_or_default()
+    }
+
+    /// The records of this name and type are wanted from now on: they are refreshed, and the last to be displaced.
+    pub(crate) fn want(&mut self, name: NameId, rtype: RecordType) {
+        let tick = Tick::before(self.now);
+        self.for_each(name, rtype, |cache, id| {
+            let Some(record) = cache.records.get(id).filter(|record| !record.wanted) else { return };
+            if !tick.is_before(record.expires) {
+                return cache.drop_record(id);
+            }
+            let deadline = record.deadline(tick, cache.variation);
+            cache.refile(id, |record| record.wanted = true);
+            cache.schedule(id, deadline);
+        });
+    }
+
+    /// Nobody wants the records of this name and type any more.
+    pub(crate) fn unwant(&mut self, name: NameId, rtype: RecordType) {
+        self.for_each(name, rtype, |cache, id| {
+            cache.refile(id, |record| (record.wanted, record.idle) = (false, false));
+            cache.deadlines.clear(id, &mut cache.records);
+        });
+    }
+
+    /// Nothing comes of this pointer: it stays as long as its room is not needed. Or something came of it after all.
+    pub(crate) fn set_idle(&mut self, id: RecordId, idle: bool) {
+        if self.records.get(id).is_some_and(|record| record.wanted && record.idle != idle) {
+            self.refile(id, |record| record.idle = idle);
+        }
+    }
+
+    fn for_each(&mut self, name: NameId, rtype: RecordType, mut act: impl FnMut(&mut Self, RecordId)) {
+        let mut next = self.names.get(name).and_then(|entry| entry.first(rtype));
+        while let Some(id) = next {
+            let Some(record) = self.records.get(id) else { return };
+            next = record.next;
+            if record.rtype() == rtype {
+                act(self, id);
+            }
+        }
+    }
+
+    /// Sets the deadline of a record, if it is wanted.
+    //= RFC 6762 §5.2 "MUST NOT perform this cache maintenance for records for which it has no local clients with an
+    //= active interest"
+    fn schedule(&mut self, id: RecordId, at: Tick) {
+        if self.records.get(id).is_some_and(|record| record.wanted) {
+            self.deadlines.set(id, at, &mut self.records);
+        }
+    }
+
+    /// Everything that is wanted may be of another network: it ends in `seconds` unless it is heard again, and is asked for
+    /// before. What nobody wants is dropped.
+    pub(crate) fn suspect(&mut self, seconds: u16) {
+        let now = Tick::after(self.now);
+        let all: Vec<(RecordId, bool)> = self.records.iter().map(|(id, record)| (id, record.wanted)).collect();
+        for (id, wanted) in all {
+            if !wanted {
+                self.drop_record(id);
+                continue;
+            }
+            let Some(record) = self.records.get_mut(id) else { continue };
+            record.suspect(seconds, now);
+            let at = record.deadline(now, self.variation);
+            self.schedule(id, at);
         }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
+        self.deadlines.first().map(|(at, _)| at.instant(self.now))
     }
 
     /// The next deadline of what is wanted that has passed.
-    pub(crate) fn pop_due(&mut self, now: Instant, random: &mut Stream) -> Option<Due> {
-        let id = self.deadlines.pop_due(now)?;
-        let entry = self.entries.get_mut(&id)?;
-        if entry.expires <= now {
+    pub(crate) fn pop_due(&mut self) -> Option<Due> {
+        let now = Tick::before(self.now);
+        let (_, id) = self.deadlines.first().filter(|(at, _)| !now.is_before(*at))?;
+        let record = self.records.get_mut(id)?;
+        if !now.is_before(record.expires) {
             return self.remove(id).map(Due::Expired);
         }
-        entry.refreshes += 1;
-        let next = entry.deadline(now, random);
-        self.deadlines.set(id, next);
-        Some(Due::Refresh(id))
+        record.refreshed();
+        let (name, rtype, next) = (record.name, record.rtype(), record.deadline(now, self.variation));
+        self.deadlines.set(id, next, &mut self.records);
+        Some(Due::Refresh(name, rtype))
     }
 
-    fn remove(&mut self, id: RecordId) -> Option<Entry> {
-        let entry = self.entries.remove(&id)?;
-        self.unfile(id, &entry);
-        self.index.remove(&entry.key);
-        self.deadlines.clear(id);
-        self.ends.clear(id);
-        self.used = self.used.saturating_sub(entry.cost);
-        Some(entry)
+    /// Takes a record out. Its names are held until [`Cache::discard`].
+    pub(crate) fn remove(&mut self, id: RecordId) -> Option<Record> {
+        self.deadlines.clear(id, &mut self.records);
+        self.unfile(id);
+        self.index.take(id, &mut self.records, &mut self.names);
+        let record = self.records.remove(id)?;
+        self.used = self.used.saturating_sub(record.cost.into());
+        Some(record)
     }
 
-    fn make_room(&mut self, cost: usize, source: IpAddr, wanted: bool, evicted: &mut Vec<Entry>) -> bool {
-        while self.used.saturating_add(cost) > self.capacity {
-            let victim = match self.spare.first() {
-                Some((_, id)) => Some(*id),
-                None if wanted => self.largest_share(source),
+    /// Lets go of what a record that was taken out held.
+    pub(crate) fn discard(&mut self, record: &Record) {
+        self.names.release(record.name);
+        if let Some(target) = record.content.target() {
+            self.names.release(target);
+        }
+        if let Content::Text(text) = record.content {
+            self.texts.remove(text);
+        }
+        self.sources.release(record.source);
+    }
+
+    fn drop_record(&mut self, id: RecordId) {
+        if let Some(record) = self.remove(id) {
+            self.discard(&record);
+        }
+    }
+
+    fn make_room(&mut self, cost: u8, source: SourceId, wanted: bool, evicted: &mut Vec<Record>) -> bool {
+        while self.used.saturating_add(cost.into()) > self.capacity {
+            let victim = match self.spare.oldest {
+                Some(id) => Some(id),
+                None if wanted => self.sources.largest_share(source),
                 None => None,
             };
-            let Some(entry) = victim.and_then(|id| self.remove(id)) else { return false };
-            evicted.push(entry);
+            let Some(record) = victim.and_then(|id| self.remove(id)) else { return false };
+            evicted.push(record);
         }
         true
     }
 
-    /// The record that the source with the largest share has to give up for one of `source`.
-    fn largest_share(&self, source: IpAddr) -> Option<RecordId> {
-        let (share, largest) = self.shares.last()?;
-        let own = self.held.get(&source).map_or(0, BTreeSet::len);
-        if *largest == source || *share <= UNTOUCHABLE_SHARE || *share <= own {
-            return None;
-        }
-        self.held.get(largest)?.first().map(|(_, id)| *id)
+    /// Changes what decides the queue that a record stands in.
+    fn refile(&mut self, id: RecordId, change: impl FnOnce(&mut Record)) {
+        self.unfile(id);
+        self.records.get_mut(id).map(change);
+        self.file(id);
     }
 
-    /// Puts a record where its displacement is decided.
-    fn file(&mut self, id: RecordId, entry: &Entry) {
-        if entry.wanted {
-            let held = self.held.entry(entry.source).or_default();
-            self.shares.remove(&(held.len(), entry.source));
-            held.insert((entry.expires, id));
-            self.shares.insert((held.len(), entry.source));
-        } else {
-            self.spare.insert((entry.received, id));
+    /// Puts a record where its displacement is decided: at the end of a queue.
+    fn file(&mut self, id: RecordId) {
+        let Some(record) = self.records.get_mut(id) else { return };
+        let (held, source, cost) = (record.is_held(), record.source, record.cost);
+        let queue = if held { self.sources.queue_mut(source) } else { Some(&mut self.spare) };
+        let Some(queue) = queue else { return };
+        (record.older, record.newer) = (queue.newest, None);
+        match queue.newest.replace(id) {
+            None => queue.oldest = Some(id),
+            Some(older) => {
+                if let Some(older) = self.records.get_mut(older) {
+                    older.newer = Some(id);
+                }
+            }
         }
-    }
-
-    fn unfile(&mut self, id: RecordId, entry: &Entry) {
-        if !entry.wanted {
-            self.spare.remove(&(entry.received, id));
-            return;
-        }
-        let Some(held) = self.held.get_mut(&entry.source) else { return };
-        self.shares.remove(&(held.len(), entry.source));
-        held.remove(&(entry.expires, id));
-        if held.is_empty() {
-            self.held.remove(&entry.source);
-        } else {
-            self.shares.insert((held.len(), entry.source));
+        if held {
+            self.sources.grow(source, cost);
         }
     }
 
+    fn unfile(&mut self, id: RecordId) {
+        let Some(record) = self.records.get(id) else { return };
+        let (older, newer) = (record.older, record.newer);
+        let (held, source, cost) = (record.is_held(), record.source, record.cost);
+        if let Some(older) = older.and_then(|older| self.records.get_mut(older)) {
+            older.newer = newer;
+        }
+        if let Some(newer) = newer.and_then(|newer| self.records.get_mut(newer)) {
+            newer.older = older;
+        }
+        let queue = if held { self.sources.queue_mut(source) } else { Some(&mut self.spare) };
+        if let Some(queue) = queue {
+            if queue.oldest == Some(id) {
+                queue.oldest = newer;
+            }
+            if queue.newest == Some(id) {
+                queue.newest = older;
+            }
+        }
+        if held {
+            self.sources.shrink(source, cost);
+        }
+    }
+
+    /// What is used of the capacity; every structure is checked against the others.
     #[cfg(test)]
     pub(crate) fn used(&self) -> usize {
-        let counted: usize = self.entries.values().map(|entry| entry.cost).sum();
+        let counted: usize = self.records.iter().map(|(_, record)| usize::from(record.cost)).sum();
         assert_eq!(counted, self.used);
-        assert_eq!(self.entries.len(), self.index.len());
-        let held: usize = self.held.values().map(BTreeSet::len).sum();
-        assert_eq!(self.entries.len(), self.spare.len() + held);
-        assert_eq!(self.shares.len(), self.held.len());
+        let of = |kept: fn(&Record) -> bool| self.records.iter().filter(|(_, record)| kept(record)).count();
+        assert_eq!(self.deadlines.len(), of(|record| record.wanted));
+        assert_eq!(self.index.len(), of(|record| record.rtype() == RecordType::PTR));
+        assert_eq!(self.texts.len(), of(|record| record.rtype() == RecordType::TXT));
+        let spare = core::iter::successors(self.spare.oldest, |id| self.records.get(*id)?.newer).count();
+        assert_eq!(spare, of(|record| !record.is_held()));
+        assert!(self.names.len() <= 3 * self.records.len() + 1000, "{} names", self.names.len());
+        assert!(self.sources.len() <= self.records.len());
         self.used
     }
-}
-
-fn prefix(set: Set<'_>) -> Vec<u8> {
-    let mut prefix = Vec::with_capacity(LINK_END + set.name.len() + TYPE_LENGTH);
-    prefix.extend_from_slice(&set.link.to_be_bytes());
-    prefix.extend_from_slice(set.name);
-    prefix.extend_from_slice(&set.rtype.0.to_be_bytes());
-    prefix
 }

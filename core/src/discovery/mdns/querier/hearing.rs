@@ -1,112 +1,124 @@
 //! Takes responses in, and lets go of what they said when it ends.
 
-use alloc::collections::BTreeSet;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 
 use super::Querier;
-use super::cache::Heard;
-use super::entry::{Entry, Incoming};
-use super::link::{Context, Pointer};
+use super::cache::{Heard, Incoming};
+use super::record::Record;
+use super::services::Context;
+use super::sources::SourceId;
+use crate::discovery::mdns;
 use crate::io::Event;
 use crate::outbox::Outbox;
 use crate::time::Instant;
-use crate::wire::mdns::{Message, Record, RecordType, Section};
+use crate::wire::mdns::{self as wire, RecordType, Section};
+
+/// The records for which room is made before it is known how many a message has.
+const USUAL_RECORDS: usize = 8;
+
+/// Where and when a response was heard, and whose it is.
+#[derive(Clone, Copy)]
+struct Response {
+    interface: u32,
+    source: SourceId,
+    now: Instant,
+}
 
 impl Querier {
-    /// Takes a response's records in, then looks at what they are about.
+    /// Takes a response's records in, then looks at what they are about. Gives how many did not parse.
     ///
     /// Pointers first, then where the instances are, then the hosts' addresses, whatever their order in the message: so each
     /// record is known to be wanted when room has to be made for it.
-    pub(super) fn take_in(
-        &mut self,
-        message: &Message<'_>,
-        index: u32,
-        source: IpAddr,
-        now: Instant,
-        out: &mut Outbox,
-    ) {
-        let mut touched = BTreeSet::new();
+    pub(super) fn take_in(&mut self, heard: &mdns::Heard<'_>, now: Instant, out: &mut Outbox) -> u64 {
+        let interface = heard.interface;
+        let Some(link) = self.links.get_mut(&interface) else { return 0 };
+        let Some(source) = link.cache.sources.intern(heard.source.ip()) else { return 0 };
+        let waiting = link.touched();
+        let response = Response { interface, source, now };
+        let mut broken = 0;
+        let mut records = Vec::with_capacity(USUAL_RECORDS);
+        for record in heard.message.records() {
+            match record {
+                // The authority section is a probe's (RFC 6762 §8.2); in a response it means nothing.
+                Ok(record) if record.section != Section::Authority && record.is_internet() => records.push(record),
+                Ok(_) => {}
+                Err(_) => broken += 1,
+            }
+        }
         for stage in [Stage::Pointers, Stage::Instances, Stage::Hosts] {
-            // The authority section is a probe's (RFC 6762 §8.2); in a response it means nothing.
-            let records = message.records().flatten().filter(|record| {
-                record.section != Section::Authority && record.is_internet() && Stage::of(record.rtype) == Some(stage)
-            });
-            for record in records {
-                self.take_record(&record, index, source, &mut touched, now, out);
+            for record in records.iter().filter(|record| Stage::of(record.rtype) == Some(stage)) {
+                self.take_record(record, response, out);
             }
             if stage == Stage::Instances
-                && let Some(link) = self.links.get_mut(&index)
+                && let Some(link) = self.links.get_mut(&interface)
             {
-                let mut context = Context { cache: &mut self.cache, random: &mut self.random, now };
-                touched.iter().for_each(|key| link.settle(key, &mut context));
+                link.settle_since(waiting);
             }
         }
-        self.look(index, &touched, now, out);
+        if let Some(link) = self.links.get_mut(&interface) {
+            link.cache.sources.release(source);
+        }
+        self.look(interface, now, out);
+        broken
     }
 
-    fn take_record(
-        &mut self,
-        record: &Record<'_>,
-        index: u32,
-        source: IpAddr,
-        touched: &mut BTreeSet<Arc<[u8]>>,
-        now: Instant,
-        out: &mut Outbox,
-    ) {
-        let mut name = core::mem::take(&mut self.scratch);
-        name.clear();
-        record.name.extend_lower(&mut name);
-        let wanted = self.wants(index, &name, record.rtype);
-        self.scratch = name;
-        let mut evicted = Vec::new();
-        let incoming = Incoming { link: index, record, source, wanted, now };
-        let heard = self.cache.hear(&incoming, &mut self.random, &mut evicted);
-        for entry in &evicted {
-            self.lose(entry, now, out);
+    fn take_record(&mut self, record: &wire::Record<'_>, response: Response, out: &mut Outbox) {
+        let Response { interface, source, now } = response;
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        let Some(name) = link.cache.names.intern(record.name) else { return };
+        let mut evicted = core::mem::take(&mut self.evicted);
+        let incoming = Incoming { name, record, source, wanted: link.wants(name, record.rtype) };
+        let heard = link.cache.hear(&incoming, &mut evicted);
+        for gone in evicted.drain(..) {
+            self.lose(interface, &gone, out);
         }
+        self.evicted = evicted;
         match heard {
-            Heard::Added(id) | Heard::Moved(id) => {
-                let Some(entry) = self.cache.get(id) else { return };
-                if entry.rtype == RecordType::PTR {
-                    let pointer = Pointer::of(entry);
-                    self.follow(index, &pointer, touched, now, out);
-                } else if let Some(link) = self.links.get(&index) {
-                    link.concerned(entry.name(), entry.rtype, touched);
+            Heard::Added(id) if record.rtype == RecordType::PTR => self.follow(interface, id, now, out),
+            Heard::Added(_) | Heard::Changed(_) => {
+                if let Some(link) = self.links.get_mut(&interface) {
+                    link.concern(name, record.rtype);
                 }
             }
             Heard::Renewed | Heard::Nothing => {}
             Heard::Refused => self.refused += 1,
         }
+        if let Some(link) = self.links.get_mut(&interface) {
+            link.cache.names.release(name);
+        }
     }
 
     /// A record is gone: so is the type or the instance that it pointed to, or whatever was resolved by it.
-    pub(super) fn lose(&mut self, entry: &Entry, now: Instant, out: &mut Outbox) {
-        let index = entry.link();
+    pub(super) fn lose(&mut self, index: u32, gone: &Record, out: &mut Outbox) {
         let Some(link) = self.links.get_mut(&index) else { return };
-        if entry.rtype != RecordType::PTR {
-            let mut touched = BTreeSet::new();
-            link.concerned(entry.name(), entry.rtype, &mut touched);
-            return self.look(index, &touched, now, out);
+        if gone.rtype() != RecordType::PTR {
+            link.concern(gone.name, gone.rtype());
+        } else if let (Some(key), Some(target)) = (link.browsed.get(&gone.name).cloned(), gone.content.target()) {
+            if key == self.enumeration {
+                let listed = link.cache.names.lower(target);
+                if let Some(kind) = self.types.get_mut(&listed) {
+                    kind.listed.remove(&index);
+                }
+                self.drop_if_idle(&listed);
+            } else if gone.leads {
+                if let Some(name) = link.drop_pointer(target) {
+                    out.event(Event::ServiceLost(name));
+                }
+                if let Some(kind) = self.types.get_mut(&key) {
+                    kind.instances = kind.instances.saturating_sub(1);
+                }
+                self.drop_if_idle(&key);
+            }
         }
-        let name: Arc<[u8]> = if *entry.name() == *self.enumeration {
-            let name: Arc<[u8]> = entry.lower_data().into();
-            if let Some(listed) = self.types.get_mut(&name) {
-                listed.listed.remove(&index);
-            }
-            name
-        } else {
-            let Some((instance, shown)) = link.remove_instance(entry.lower_data(), &mut self.cache) else { return };
-            if let Some(wanted) = self.types.get_mut(entry.name()) {
-                wanted.instances = wanted.instances.saturating_sub(1);
-            }
-            if shown {
-                out.event(Event::ServiceLost(instance));
-            }
-            entry.name().into()
-        };
-        self.drop_if_idle(&name);
+        if let Some(link) = self.links.get_mut(&index) {
+            link.cache.discard(gone);
+        }
+    }
+
+    /// Looks again at what was touched on a link.
+    pub(super) fn look(&mut self, index: u32, now: Instant, out: &mut Outbox) {
+        let Some(link) = self.links.get_mut(&index) else { return };
+        link.look_at_touched(&mut Context { random: &mut self.random, now }, out);
     }
 }
 

@@ -1,308 +1,301 @@
-//! The services of one link: what its records say, put together.
+//! One link: its questions, its cache, and the instances and hosts that its records are about.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::{String, ToString};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
 
-use super::cache::{Cache, Set};
-use super::entry::{Entry, target};
+use super::cache::Cache;
+use super::hosts::{Host, HostId, Resolved};
+use super::names::NameId;
 use super::questions::{Question, Questions};
-use crate::discovery::service::{Service, ServiceName, ServiceType, TxtPair};
+use super::record::RecordId;
+use super::services::{Context, Instance, InstanceId, OF_INSTANCES, label, parent};
+use super::slab::Slab;
+use crate::discovery::service::{ServiceName, ServiceType};
 use crate::interface::Interface;
-use crate::io::Event;
 use crate::outbox::Outbox;
-use crate::random::Stream;
 use crate::time::Instant;
-use crate::wire::mdns::{Nsec, RecordType, Txt};
+use crate::wire::mdns::RecordType;
+
+/// Instances that are looked at in one go, and deadlines that are met in one; then the engine does something else for a
+/// moment. However much comes due at once, a wake-up takes no longer than this.
+pub(crate) const BATCH: usize = 256;
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A link that is browsed.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) interface: Interface,
+    /// Whether IPv4 and IPv6 are used on it.
+    pub(crate) uses: [bool; 2],
     pub(crate) questions: Questions,
-    /// By name in lower-case wire form: the instances that a wanted pointer leads to.
-    instances: BTreeMap<Arc<[u8]>, Instance>,
-    /// By name in lower-case wire form: the SRV targets of these, and whose they are.
-    hosts: BTreeMap<Arc<[u8]>, BTreeSet<Arc<[u8]>>>,
+    pub(crate) cache: Cache,
+    pub(crate) instances: Slab<Instance>,
+    pub(crate) hosts: Slab<Host>,
+    /// The names whose pointers are wanted, with their keys among the querier's types.
+    pub(crate) browsed: BTreeMap<NameId, Arc<[u8]>>,
+    /// The types that the instances have.
+    pub(crate) kinds: BTreeMap<NameId, Kind>,
+    /// The hosts that somebody resolves.
+    pub(crate) resolved: BTreeMap<HostId, Resolved>,
+    /// What waits to be looked at.
+    touched: VecDeque<InstanceId>,
+    pub(crate) touched_hosts: BTreeSet<HostId>,
+    /// Not before this is more done of what is due.
+    resume: Instant,
+    pub(crate) scratch: Vec<u8>,
 }
 
+/// A service type that some instances have.
 #[derive(Debug)]
-struct Instance {
-    name: ServiceName,
-    host: Option<Arc<[u8]>>,
-    shown: Option<Service>,
+pub(crate) struct Kind {
+    pub(crate) kind: ServiceType,
+    instances: usize,
 }
-
-/// What a look at the records needs beside the link.
-pub(crate) struct Context<'a> {
-    pub(crate) cache: &'a mut Cache,
-    pub(crate) random: &'a mut Stream,
-    pub(crate) now: Instant,
-}
-
-/// A PTR record, for as long as the cache that it is from changes.
-#[derive(Debug)]
-pub(crate) struct Pointer {
-    /// The name that points, in lower-case wire form.
-    pub(crate) owner: Vec<u8>,
-    /// The name it points to, its case as it came.
-    pub(crate) target: Vec<u8>,
-    /// The name it points to, in lower case.
-    pub(crate) lower: Vec<u8>,
-    /// Who said so.
-    pub(crate) source: IpAddr,
-}
-
-impl Pointer {
-    pub(crate) fn of(entry: &Entry) -> Self {
-        let (owner, target, lower) = (entry.name().into(), entry.data().into(), entry.lower_data().into());
-        Self { owner, target, lower, source: entry.source }
-    }
-}
-
-const OF_INSTANCES: [RecordType; 2] = [RecordType::SRV, RecordType::TXT];
-const OF_HOSTS: [RecordType; 3] = [RecordType::A, RecordType::AAAA, RecordType::NSEC];
 
 impl Link {
-    pub(crate) fn new(interface: Interface) -> Self {
-        let questions = Questions::new(interface.index);
-        Self { interface, questions, instances: BTreeMap::new(), hosts: BTreeMap::new() }
+    pub(crate) const fn new(interface: Interface, uses: [bool; 2], questions: Questions, cache: Cache) -> Self {
+        Self {
+            interface,
+            uses,
+            questions,
+            cache,
+            instances: Slab::new(),
+            hosts: Slab::new(),
+            browsed: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            touched: VecDeque::new(),
+            touched_hosts: BTreeSet::new(),
+            resume: Instant::ZERO,
+            scratch: Vec::new(),
+        }
     }
 
-    pub(crate) fn index(&self) -> u32 {
+    pub(crate) const fn index(&self) -> u32 {
         self.interface.index
     }
 
-    /// Whether an instance or a host of this name is of interest.
-    pub(crate) fn wants(&self, name: &[u8], rtype: RecordType) -> bool {
+    /// Whether somebody depends on records of this name and type.
+    pub(crate) fn wants(&self, name: NameId, rtype: RecordType) -> bool {
+        let entry = self.cache.names.get(name);
         match rtype {
-            RecordType::SRV | RecordType::TXT => self.instances.contains_key(name),
-            RecordType::A | RecordType::AAAA | RecordType::NSEC => self.hosts.contains_key(name),
+            RecordType::PTR => self.browsed.contains_key(&name),
+            RecordType::SRV | RecordType::TXT => entry.is_some_and(|entry| entry.instance.is_some()),
+            RecordType::A | RecordType::AAAA | RecordType::NSEC => entry.is_some_and(|entry| entry.host.is_some()),
             _ => false,
         }
     }
 
-    /// The instances that a record of this name and type is about.
-    pub(crate) fn concerned(&self, name: &[u8], rtype: RecordType, touched: &mut BTreeSet<Arc<[u8]>>) {
+    /// A record of this name and type came or went: what it is about has to be looked at.
+    pub(crate) fn concern(&mut self, name: NameId, rtype: RecordType) {
+        let Some(entry) = self.cache.names.get(name) else { return };
+        let (instance, host) = (entry.instance, entry.host);
         match rtype {
-            RecordType::SRV | RecordType::TXT => {
-                touched.extend(self.instances.get_key_value(name).map(|(name, _)| name.clone()));
-            }
-            RecordType::A | RecordType::AAAA | RecordType::NSEC => {
-                touched.extend(self.hosts.get(name).into_iter().flatten().cloned());
-            }
+            RecordType::SRV | RecordType::TXT => instance.into_iter().for_each(|id| self.touch(id)),
+            RecordType::A | RecordType::AAAA | RecordType::NSEC => host.into_iter().for_each(|id| self.touch_host(id)),
             _ => {}
         }
     }
 
-    pub(crate) fn touch_all(&self, touched: &mut BTreeSet<Arc<[u8]>>) {
-        touched.extend(self.instances.keys().cloned());
+    pub(crate) fn touch(&mut self, id: InstanceId) {
+        if let Some(instance) = self.instances.get_mut(id).filter(|instance| !instance.touched) {
+            instance.touched = true;
+            self.touched.push_back(id);
+        }
     }
 
-    /// Takes up the instance that a pointer of `kind` leads to, and gives its key if it is new.
-    pub(crate) fn add_instance(
-        &mut self,
-        pointer: &Pointer,
-        kind: &ServiceType,
-        context: &mut Context<'_>,
-    ) -> Option<Arc<[u8]>> {
-        let (label, parent) = target(&pointer.target)?.split_first()?;
+    pub(crate) fn touch_all(&mut self) {
+        let all: Vec<InstanceId> = self.instances.iter().map(|(id, _)| id).collect();
+        all.into_iter().for_each(|id| self.touch(id));
+        self.touched_hosts.extend(self.resolved.keys());
+    }
+
+    /// Follows the instances that were touched last, this many, to the hosts that their records name now.
+    pub(crate) fn settle_since(&mut self, before: usize) {
+        for at in before..self.touched.len() {
+            if let Some(id) = self.touched.get(at).copied() {
+                self.settle(id);
+            }
+        }
+    }
+
+    pub(crate) fn touched(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// Looks at what was touched, as much of it as is done in one go.
+    pub(crate) fn look_at_touched(&mut self, context: &mut Context<'_>, out: &mut Outbox) {
+        for id in core::mem::take(&mut self.touched_hosts) {
+            self.look_at_host(id, context, out);
+        }
+        for _ in 0..BATCH {
+            let Some(id) = self.touched.pop_front() else { return };
+            if let Some(instance) = self.instances.get_mut(id).filter(|instance| instance.touched) {
+                instance.touched = false;
+                self.look(id, context, out);
+            }
+        }
+        self.pause(context.now);
+    }
+
+    /// More is due than is done in one go.
+    pub(crate) fn pause(&mut self, now: Instant) {
+        self.resume = now + MOMENT;
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let looks = (!self.touched.is_empty() || !self.touched_hosts.is_empty()).then_some(self.resume);
+        let due = self.cache.next_deadline().map(|at| at.max(self.resume));
+        [looks, due, self.questions.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether deadlines may be met now, or the last wake-up left that to a later one.
+    pub(crate) fn may_go_on(&self, now: Instant) -> bool {
+        self.resume <= now
+    }
+
+    /// The pointers of this name are wanted from now on. Gives those that are known.
+    pub(crate) fn browse(&mut self, key: &Arc<[u8]>, context: &mut Context<'_>) -> Vec<RecordId> {
+        let Some(name) = self.cache.names.intern_wire(key) else { return Vec::new() };
+        if self.browsed.insert(name, key.clone()).is_some() {
+            self.cache.names.release(name);
+        }
+        self.questions.ask(Question::new(key, RecordType::PTR), None, context.now, context.random);
+        self.cache.want(name, RecordType::PTR);
+        self.cache.set(name, RecordType::PTR).map(|(id, _)| id).collect()
+    }
+
+    /// Nobody wants the pointers of this name any more, and nothing is told of where they lead.
+    pub(crate) fn stop_browsing(&mut self, key: &Arc<[u8]>) {
+        self.questions.forget(&Question::new(key, RecordType::PTR));
+        let Some(name) = self.cache.names.find(key).filter(|name| self.browsed.remove(name).is_some()) else { return };
+        let known: Vec<RecordId> = self.cache.set(name, RecordType::PTR).map(|(id, _)| id).collect();
+        for id in known {
+            let Some(record) = self.cache.get_mut(id) else { continue };
+            if core::mem::take(&mut record.leads)
+                && let Some(target) = record.content.target()
+            {
+                self.drop_pointer(target);
+            }
+        }
+        self.cache.unwant(name, RecordType::PTR);
+        self.cache.names.release(name);
+    }
+
+    /// The instances that a browsed name leads to.
+    pub(crate) fn instances_of(&self, key: &[u8]) -> impl Iterator<Item = InstanceId> {
+        let name = self.cache.names.find(key);
+        let pointers = name.into_iter().flat_map(|name| self.cache.set(name, RecordType::PTR));
+        let leading = pointers.filter(|(_, record)| record.leads);
+        leading.filter_map(|(_, record)| self.cache.names.get(record.content.target()?)?.instance)
+    }
+
+    /// A browsed pointer leads to an instance of `kind`, if it is one to such: it counts from now on.
+    pub(crate) fn follow(&mut self, id: RecordId, kind: &ServiceType) -> bool {
+        let names = &self.cache.names;
+        let Some(record) = self.cache.get(id).filter(|record| !record.leads) else { return false };
+        let (name, Some(target)) = (record.name, record.content.target()) else { return false };
+        let (owner, wire) = (type_of(names.wire(name)), names.wire(target));
         //= RFC 6763 §4.1 "Service Instance Name = <Instance> . <Service> . <Domain>"
-        if target(&pointer.owner)? != parent || self.instances.contains_key(pointer.lower.as_slice()) {
+        let (Some(label), Some(of)) = (label(wire), parent(wire)) else { return false };
+        // Instance names are UTF-8 (RFC 6763 §4.1.1). Another one has no text to call it by, and two could look the same.
+        if label.is_empty() || !of.eq_ignore_ascii_case(owner) || core::str::from_utf8(label).is_err() {
+            return false;
+        }
+        let instance = match names.get(target).and_then(|entry| entry.instance) {
+            Some(id) => id,
+            None => {
+                let Some(id) = self.take_up_instance(target, name, kind) else { return false };
+                self.touch(id);
+                id
+            }
+        };
+        if let Some(record) = self.cache.get_mut(id) {
+            record.leads = true;
+        }
+        if let Some(instance) = self.instances.get_mut(instance) {
+            instance.pointers = instance.pointers.saturating_add(1);
+        }
+        true
+    }
+
+    /// Takes up the instance of this name, which a pointer of `owner` leads to.
+    fn take_up_instance(&mut self, name: NameId, owner: NameId, kind: &ServiceType) -> Option<InstanceId> {
+        let wire = self.cache.names.wire(owner);
+        let of = type_of(wire);
+        let of = if of.len() == wire.len() {
+            self.cache.names.hold(owner);
+            owner
+        } else {
+            let of = of.to_vec();
+            self.cache.names.intern_wire(&of)?
+        };
+        let id = self.instances.insert(Instance::new(name, of))?;
+        self.kinds.entry(of).or_insert_with(|| Kind { kind: kind.clone(), instances: 0 }).instances += 1;
+        self.cache.names.hold(name);
+        self.cache.names.get_mut(name)?.instance = Some(id);
+        for rtype in OF_INSTANCES {
+            self.cache.want(name, rtype);
+        }
+        Some(id)
+    }
+
+    /// A pointer to this name counts no more. Gives the instance that went with it, if it was shown.
+    pub(crate) fn drop_pointer(&mut self, target: NameId) -> Option<ServiceName> {
+        let id = self.cache.names.get(target)?.instance?;
+        let instance = self.instances.get_mut(id)?;
+        instance.pointers = instance.pointers.saturating_sub(1);
+        if instance.pointers > 0 {
             return None;
         }
-        // Instance names are UTF-8 (RFC 6763 §4.1.1). Another one has no text to call it by, and two could look the same.
-        let instance = String::from(core::str::from_utf8(label).ok()?);
-        let key: Arc<[u8]> = pointer.lower.as_slice().into();
-        let name = ServiceName { instance, kind: kind.clone(), interface: self.index() };
-        self.instances.insert(key.clone(), Instance { name, host: None, shown: None });
-        for rtype in OF_INSTANCES {
-            context.cache.want(self.set(&key, rtype), context.now, context.random);
-        }
-        Some(key)
-    }
-
-    /// Drops an instance. Gives its name, and whether it was shown.
-    pub(crate) fn remove_instance(&mut self, key: &[u8], cache: &mut Cache) -> Option<(ServiceName, bool)> {
-        let (key, mut instance) = self.instances.remove_entry(key)?;
-        self.leave_host(&key, &mut instance, cache);
+        let shown = self.service_name(id).filter(|_| self.instances.get(id).is_some_and(|one| one.told.is_some()));
+        self.leave_host(id);
+        let instance = self.instances.remove(id)?;
+        let key = self.cache.names.lower(target);
         for rtype in OF_INSTANCES {
             self.questions.forget(&Question::new(&key, rtype));
-            cache.unwant(self.set(&key, rtype));
+            self.cache.unwant(target, rtype);
         }
-        Some((instance.name, instance.shown.is_some()))
-    }
-
-    pub(crate) fn instances_of(&self, kind: &ServiceType) -> Vec<Arc<[u8]>> {
-        let of_kind = self.instances.iter().filter(|(_, instance)| instance.name.kind == *kind);
-        of_kind.map(|(key, _)| key.clone()).collect()
-    }
-
-    /// The services that are resolved.
-    pub(crate) fn services(&self) -> impl Iterator<Item = &Service> {
-        self.instances.values().filter_map(|instance| instance.shown.as_ref())
-    }
-
-    /// Follows an instance to the host that its records name now, and tells nothing yet.
-    pub(crate) fn settle(&mut self, key: &Arc<[u8]>, context: &mut Context<'_>) {
-        let Some(mut instance) = self.instances.remove(key) else { return };
-        let host = self.location(key, context.cache).map(|location| location.host);
-        self.move_host(key, &mut instance, host, context);
-        self.instances.insert(key.clone(), instance);
-    }
-
-    /// Looks at an instance's records again: asks for what is missing and tells what is new.
-    pub(crate) fn look(&mut self, key: &Arc<[u8]>, context: &mut Context<'_>, out: &mut Outbox) {
-        let Some(mut instance) = self.instances.remove(key) else { return };
-        let location = self.location(key, context.cache);
-        self.need(key, RecordType::SRV, location.is_none(), None, context);
-        self.move_host(key, &mut instance, location.as_ref().map(|location| location.host.clone()), context);
-        let attributes = self.attributes(key, context.cache);
-        self.need(key, RecordType::TXT, attributes.is_none(), None, context);
-        //= RFC 6763 §6 "Every DNS-SD service MUST have a TXT record"
-        // One that has none even when asked is shown without.
-        let txt_asked = self.questions.asked(&Question::new(key, RecordType::TXT));
-        let attributes = attributes.or_else(|| (txt_asked >= Questions::TRIES).then(Vec::new));
-        let service = location.zip(attributes).and_then(|(location, txt)| {
-            let addresses = self.addresses(&location.host, context.cache);
-            let found = !addresses.is_empty();
-            let (name, host, port) = (instance.name.clone(), location.shown, location.port);
-            found.then_some(Service { name, host, port, addresses, txt })
-        });
-        if let Some(host) = instance.host.clone() {
-            self.need_addresses(&host, context);
-        }
-        match (&instance.shown, &service) {
-            (None, Some(new)) => out.event(Event::ServiceFound(new.clone())),
-            (Some(old), Some(new)) if old != new => out.event(Event::ServiceChanged(new.clone())),
-            (Some(_), None) => out.event(Event::ServiceLost(instance.name.clone())),
-            (Some(_), Some(_)) | (None, None) => {}
-        }
-        instance.shown = service;
-        self.instances.insert(key.clone(), instance);
-    }
-
-    fn set<'a>(&self, name: &'a [u8], rtype: RecordType) -> Set<'a> {
-        Set { link: self.interface.index, name, rtype }
-    }
-
-    fn need(
-        &mut self,
-        name: &Arc<[u8]>,
-        rtype: RecordType,
-        needed: bool,
-        limit: Option<u32>,
-        context: &mut Context<'_>,
-    ) {
-        let question = Question::new(name, rtype);
-        if needed {
-            self.questions.ask(question, limit, context.now, context.random);
-        } else {
-            self.questions.unask(&question);
-        }
-    }
-
-    /// Asks for a host's addresses: until there is any, and a few times for the family that is missing.
-    fn need_addresses(&mut self, host: &Arc<[u8]>, context: &mut Context<'_>) {
-        let any = !self.addresses(host, context.cache).is_empty();
-        let families = [(RecordType::A, self.interface.has_ipv4()), (RecordType::AAAA, self.interface.has_ipv6())];
-        for (rtype, usable) in families {
-            let absent = context.cache.set(self.set(host, rtype)).next().is_none();
-            let missing = usable && absent && !self.denied(host, rtype, context.cache);
-            self.need(host, rtype, missing, any.then_some(Questions::TRIES), context);
-        }
-    }
-
-    /// Whether the host itself says that it has no records of this type.
-    fn denied(&self, host: &[u8], rtype: RecordType, cache: &Cache) -> bool {
-        // An NSEC record denies every type that it does not list (RFC 6762 §6.1).
-        let mut denials = cache.set(self.set(host, RecordType::NSEC));
-        denials.any(|entry| Nsec::from_uncompressed(entry.data()).is_some_and(|nsec| !nsec.contains(rtype)))
-    }
-
-    /// Follows an instance's SRV target.
-    fn move_host(
-        &mut self,
-        key: &Arc<[u8]>,
-        instance: &mut Instance,
-        host: Option<Arc<[u8]>>,
-        context: &mut Context<'_>,
-    ) {
-        if instance.host == host {
-            return;
-        }
-        self.leave_host(key, instance, context.cache);
-        if let Some(host) = &host {
-            self.hosts.entry(host.clone()).or_default().insert(key.clone());
-            for rtype in OF_HOSTS {
-                context.cache.want(self.set(host, rtype), context.now, context.random);
+        if let Some(kind) = self.kinds.get_mut(&instance.kind) {
+            kind.instances = kind.instances.saturating_sub(1);
+            if kind.instances == 0 {
+                self.kinds.remove(&instance.kind);
             }
         }
-        instance.host = host;
-    }
-
-    fn leave_host(&mut self, key: &Arc<[u8]>, instance: &mut Instance, cache: &mut Cache) {
-        let Some(host) = instance.host.take() else { return };
-        let Some(users) = self.hosts.get_mut(&host) else { return };
-        users.remove(key);
-        if users.is_empty() {
-            self.hosts.remove(&host);
-            for rtype in OF_HOSTS {
-                self.questions.forget(&Question::new(&host, rtype));
-                cache.unwant(self.set(&host, rtype));
-            }
+        if let Some(name) = self.cache.names.get_mut(target) {
+            name.instance = None;
         }
+        self.cache.names.release(instance.kind);
+        self.cache.names.release(target);
+        shown
     }
 
-    /// Where the instance's SRV record says it is: of several the one with the lowest priority, then the latest.
-    fn location(&self, key: &[u8], cache: &Cache) -> Option<Location> {
-        let records = cache.set(self.set(key, RecordType::SRV));
-        let best = records.min_by_key(|entry| (entry.data().first_chunk::<2>().copied(), Reverse(entry.received())))?;
-        let shown = target(best.data().get(6..)?)?.to_string();
-        let &[port_high, port_low] = best.data().get(4..6)?.first_chunk()?;
-        let host = best.lower_data().get(6..)?.into();
-        Some(Location { host, shown, port: u16::from_be_bytes([port_high, port_low]) })
+    /// What is used of the cache's capacity; all that refers to something else is checked against it.
+    #[cfg(test)]
+    pub(crate) fn used(&self) -> usize {
+        let of = |kept: fn(&super::names::NameEntry) -> bool| self.cache.names.iter().filter(|name| kept(name)).count();
+        assert_eq!(self.instances.len(), of(|name| name.instance.is_some()));
+        assert_eq!(self.hosts.len(), of(|name| name.host.is_some()));
+        assert_eq!(self.kinds.values().map(|kind| kind.instances).sum::<usize>(), self.instances.len());
+        let on_hosts = self.instances.iter().filter(|(_, instance)| instance.host.is_some()).count();
+        assert_eq!(self.hosts.iter().map(|(_, host)| self.users(host).count()).sum::<usize>(), on_hosts);
+        self.cache.used()
     }
 
-    fn attributes(&self, key: &[u8], cache: &Cache) -> Option<Vec<TxtPair>> {
-        let latest = cache.set(self.set(key, RecordType::TXT)).max_by_key(|entry| entry.received())?;
-        let pairs = Txt::read(latest.data())?.pairs();
-        Some(pairs.map(|pair| TxtPair { key: pair.key.into(), value: pair.value.map(Vec::from) }).collect())
-    }
-
-    /// The addresses under the SRV target's very name, with `.local` or without: bonjour-service leaves it out, and puts its
-    /// address records under the same bare label.
-    fn addresses(&self, host: &[u8], cache: &Cache) -> Vec<IpAddr> {
-        let records =
-            || [RecordType::A, RecordType::AAAA].into_iter().flat_map(|rtype| cache.set(self.set(host, rtype)));
-        let mut usable: Vec<IpAddr> =
-            records().filter_map(address).filter(|ip| self.interface.is_on_link(*ip)).collect();
-        if usable.is_empty() {
-            // A host whose own name stands for 127.0.0.1 in its hosts file says so to the link as well. The loopback address
-            // is nobody else's here; it means "me", and the packet's source is who said it.
-            let own =
-                records().filter(|entry| address(entry).is_some_and(|ip| ip.is_loopback())).map(|entry| entry.source);
-            usable = own.filter(|ip| self.interface.is_on_link(*ip)).collect();
-        }
-        usable.sort_unstable();
-        usable.dedup();
-        usable
+    /// Forgets all that was heard. Nobody asks for any of it.
+    pub(crate) fn clear(&mut self) {
+        self.cache.clear();
+        self.touched.clear();
+        self.touched_hosts.clear();
     }
 }
 
-struct Location {
-    host: Arc<[u8]>,
-    shown: String,
-    port: u16,
-}
-
-fn address(entry: &Entry) -> Option<IpAddr> {
-    match entry.rtype {
-        RecordType::A => <[u8; 4]>::try_from(entry.data()).ok().map(|octets| Ipv4Addr::from(octets).into()),
-        RecordType::AAAA => <[u8; 16]>::try_from(entry.data()).ok().map(|octets| Ipv6Addr::from(octets).into()),
-        _ => None,
-    }
+//= RFC 6763 §7.1 "to discover only the subset of pages advertised as having that subtype property, the web browser
+//= issues a query for "_printer._sub._http._tcp.<Domain>"."
+/// The name of the type that a browsed name lists instances of: itself, or what follows the two labels of a subtype.
+fn type_of(owner: &[u8]) -> &[u8] {
+    let after = parent(owner).filter(|after| label(after).is_some_and(|label| label.eq_ignore_ascii_case(b"_sub")));
+    after.and_then(parent).unwrap_or(owner)
 }

@@ -1,26 +1,29 @@
-//! Which types are browsed: those that a browse names, and while one browses for all, those that the link lists.
+//! What is browsed: the types and subtypes that a browse names, and while one browses for all, the types that the link lists.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use super::Querier;
-use super::cache::Set;
-use super::entry::target;
-use super::link::{Context, Link, Pointer};
-use super::questions::Question;
+use super::link::Link;
+use super::record::RecordId;
+use super::services::{Context, InstanceId};
 use crate::discovery::service::ServiceType;
 use crate::io::Event;
 use crate::outbox::Outbox;
 use crate::time::Instant;
-use crate::wire::mdns::RecordType;
+use crate::wire::mdns::{Name, NameBuf, RecordType};
 
-/// Types that are browsed because the link lists them, in all and of one source. Over it a newly listed one is passed over.
+/// Types that are browsed because the link lists them, in all and of one source. Over it a newly listed one is passed over,
+/// until there is room again.
 pub(super) const MAX_TYPES: usize = 512;
 pub(super) const MAX_TYPES_OF_SOURCE: usize = 128;
+/// How often types that were passed over are looked at again, at most.
+const RETAKE_EVERY: Duration = Duration::from_secs(1);
 
-/// Why a type is browsed.
+/// Why the instances of a name are browsed: of a type, or of a subtype.
 #[derive(Debug)]
 pub(super) struct Type {
     pub(super) kind: ServiceType,
@@ -28,136 +31,211 @@ pub(super) struct Type {
     pub(super) asked_for: usize,
     /// Who lists it, by link.
     pub(super) listed: BTreeMap<u32, IpAddr>,
-    /// Instances of it that are known, on all links.
+    /// Pointers from it to instances, on all links.
     pub(super) instances: usize,
+}
+
+/// Listed types for which there was no room.
+#[derive(Debug, Default)]
+pub(super) struct PassedOver {
+    any: bool,
+    /// A type was dropped since.
+    room: bool,
+    /// Not before this they are looked at again.
+    next: Instant,
+}
+
+impl PassedOver {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        (self.any && self.room).then_some(self.next)
+    }
 }
 
 impl Querier {
     /// A pointer is new: to a type, to an instance, or to something that nobody browses for.
-    pub(super) fn follow(
-        &mut self,
-        index: u32,
-        pointer: &Pointer,
-        touched: &mut BTreeSet<Arc<[u8]>>,
-        now: Instant,
-        out: &mut Outbox,
-    ) {
-        if *pointer.owner == *self.enumeration {
-            if self.browses_all() {
-                self.list_type(index, pointer, now, out);
-            }
-            return;
-        }
-        let Some(wanted) = self.types.get_mut(pointer.owner.as_slice()) else { return };
+    pub(super) fn follow(&mut self, index: u32, id: RecordId, now: Instant, out: &mut Outbox) {
         let Some(link) = self.links.get_mut(&index) else { return };
-        let mut context = Context { cache: &mut self.cache, random: &mut self.random, now };
-        if let Some(key) = link.add_instance(pointer, &wanted.kind, &mut context) {
-            wanted.instances += 1;
-            touched.insert(key);
+        let Some(record) = link.cache.get(id).filter(|record| record.rtype() == RecordType::PTR) else { return };
+        let Some(key) = link.browsed.get(&record.name) else { return };
+        if *key == self.enumeration {
+            return self.list_type(index, id, now, out);
+        }
+        if let Some(browsed) = self.types.get_mut(key)
+            && link.follow(id, &browsed.kind)
+        {
+            browsed.instances += 1;
         }
     }
 
-    pub(super) fn list_type(&mut self, index: u32, pointer: &Pointer, now: Instant, out: &mut Outbox) {
-        let Some(kind) = target(&pointer.target).and_then(ServiceType::from_name) else { return };
-        let known = self.types.get(pointer.lower.as_slice());
-        if known.is_none() {
-            let of_source =
-                self.types.values().filter(|wanted| wanted.listed.values().any(|who| *who == pointer.source)).count();
-            if self.types.len() >= MAX_TYPES || of_source >= MAX_TYPES_OF_SOURCE {
+    /// The link lists a type.
+    fn list_type(&mut self, index: u32, id: RecordId, now: Instant, out: &mut Outbox) {
+        let Some(cache) = self.links.get(&index).map(|link| &link.cache) else { return };
+        let Some(record) = cache.get(id) else { return };
+        let (Some(target), Some(source)) = (record.content.target(), cache.sources.ip(record.source)) else { return };
+        let Some(kind) = Name::from_wire(cache.names.wire(target)).ok().and_then(ServiceType::from_name) else {
+            return;
+        };
+        let key = cache.names.lower(target);
+        let is_new = !self.types.contains_key(&key);
+        if is_new {
+            let listed = |browsed: &&Type| browsed.listed.values().any(|who| *who == source);
+            let of_source = self.types.values().filter(listed).count();
+            let has_its_share = of_source >= MAX_TYPES_OF_SOURCE;
+            if has_its_share || (self.types.len() >= MAX_TYPES && !self.displace_type(of_source)) {
+                self.passed_over.any = true;
                 self.refused += 1;
                 return;
             }
         }
-        if known.is_none_or(|wanted| wanted.listed.is_empty()) {
+        if self.types.get(&key).is_none_or(|browsed| browsed.listed.is_empty()) {
             out.event(Event::ServiceTypeFound(kind.clone()));
         }
-        let tell = known.is_none();
-        if let Some(name) = self.take_up_quietly(&kind)
-            && let Some(wanted) = self.types.get_mut(&name)
+        self.browsed(&key, kind).listed.insert(index, source);
+        if is_new {
+            self.begin(&key, now, out);
+        }
+    }
+
+    /// Makes room for a type of a source that has `of_source` others: of the types that nobody named and that have no instance
+    /// one goes, of the source that has the most such, if that is more than the newcomer's will be.
+    fn displace_type(&mut self, of_source: usize) -> bool {
+        let mut idle: BTreeMap<IpAddr, Vec<&Arc<[u8]>>> = BTreeMap::new();
+        for (key, browsed) in self.types.iter().filter(|(_, browsed)| browsed.asked_for == 0 && browsed.instances == 0)
         {
-            wanted.listed.insert(index, pointer.source);
-            if tell {
-                self.begin(&name, now, out);
+            for source in browsed.listed.values() {
+                idle.entry(*source).or_default().push(key);
             }
+        }
+        let Some(most) = idle.into_values().max_by_key(Vec::len).filter(|most| most.len() > of_source + 1) else {
+            return false;
+        };
+        let Some(key) = most.first().map(|key| Arc::clone(key)) else { return false };
+        if let Some(browsed) = self.types.get_mut(&key) {
+            browsed.listed.clear();
+        }
+        self.drop_if_idle(&key);
+        self.passed_over.any = true;
+        true
+    }
+
+    /// Looks again at the listed types that were passed over, now that there is room.
+    pub(super) fn retake_types(&mut self, now: Instant, out: &mut Outbox) {
+        if self.passed_over.next_deadline().is_none_or(|at| at > now) {
+            return;
+        }
+        self.passed_over = PassedOver { any: false, room: false, next: now + RETAKE_EVERY };
+        for index in self.indices() {
+            let listed: Vec<RecordId> = self.links.get(&index).map_or_else(Vec::new, |link| {
+                let name = link.cache.names.find(&self.enumeration);
+                let all = name.into_iter().flat_map(|name| link.cache.set(name, RecordType::PTR));
+                let lower = |target| link.cache.names.lower(target);
+                all.filter(|(_, record)| {
+                    record.content.target().is_some_and(|target| !self.types.contains_key(&lower(target)))
+                })
+                .map(|(id, _)| id)
+                .collect()
+            });
+            let refused = self.refused;
+            for id in listed {
+                self.list_type(index, id, now, out);
+            }
+            // They were counted when they were passed over first.
+            self.refused = refused;
         }
     }
 
+    /// Begins to browse for every type of the link.
     pub(super) fn browse_all(&mut self, now: Instant, out: &mut Outbox) {
-        for wanted in self.types.values().filter(|wanted| !wanted.listed.is_empty()) {
-            out.event(Event::ServiceTypeFound(wanted.kind.clone()));
+        for browsed in self.types.values().filter(|browsed| !browsed.listed.is_empty()) {
+            out.event(Event::ServiceTypeFound(browsed.kind.clone()));
         }
-        for service in self.links.values().flat_map(Link::services) {
-            out.event(Event::ServiceFound(service.clone()));
+        for service in self.links.values().flat_map(|link| link.services()) {
+            out.event(Event::ServiceFound(service));
         }
-        if self.browses_all() {
-            return;
-        }
-        for index in self.links.keys().copied().collect::<Vec<_>>() {
-            for pointer in self.begin_on(index, &self.enumeration.clone(), now) {
-                self.list_type(index, &pointer, now, out);
-            }
+        if !self.browses_all() {
+            self.begin(&self.enumeration.clone(), now, out);
         }
     }
 
-    /// Takes up a type that is browsed for by name, or tells what is known of it.
-    pub(super) fn take_up(&mut self, kind: &ServiceType, now: Instant, out: &mut Outbox) -> Option<Arc<[u8]>> {
-        let before = self.types.len();
-        let name = self.take_up_quietly(kind)?;
-        if self.types.len() > before {
-            self.begin(&name, now, out);
+    /// Takes up a type or subtype that is browsed for by name, and tells what is known of it.
+    pub(super) fn take_up(&mut self, name: &NameBuf, kind: ServiceType, now: Instant, out: &mut Outbox) {
+        let key = key(name);
+        let is_new = !self.types.contains_key(&key);
+        self.browsed(&key, kind).asked_for += 1;
+        if is_new {
+            self.begin(&key, now, out);
         } else {
-            for service in self.links.values().flat_map(Link::services).filter(|service| service.name.kind == *kind) {
-                out.event(Event::ServiceFound(service.clone()));
-            }
-        }
-        Some(name)
-    }
-
-    fn take_up_quietly(&mut self, kind: &ServiceType) -> Option<Arc<[u8]>> {
-        // Two labels that were checked when the type was read, and `local`, are a name.
-        let name: Arc<[u8]> = kind.to_name().ok()?.as_wire().into();
-        self.types.entry(name.clone()).or_insert_with(|| Type {
-            kind: kind.clone(),
-            asked_for: 0,
-            listed: BTreeMap::new(),
-            instances: 0,
-        });
-        Some(name)
-    }
-
-    /// Begins to ask for a type on every link, and takes up what happens to be known of it.
-    pub(super) fn begin(&mut self, name: &Arc<[u8]>, now: Instant, out: &mut Outbox) {
-        for index in self.links.keys().copied().collect::<Vec<_>>() {
-            let mut touched = BTreeSet::new();
-            for pointer in self.begin_on(index, name, now) {
-                self.follow(index, &pointer, &mut touched, now, out);
-            }
-            self.look(index, &touched, now, out);
+            self.tell(&key, out);
         }
     }
 
-    pub(super) fn begin_on(&mut self, index: u32, name: &Arc<[u8]>, now: Instant) -> Vec<Pointer> {
-        let Some(link) = self.links.get_mut(&index) else { return Vec::new() };
-        link.questions.ask(Question::new(name, RecordType::PTR), None, now, &mut self.random);
-        let set = Set { link: index, name, rtype: RecordType::PTR };
-        self.cache.want(set, now, &mut self.random);
-        self.cache.set(set).map(Pointer::of).collect()
+    /// One browse less for it.
+    pub(super) fn put_down(&mut self, name: &NameBuf) {
+        let key = key(name);
+        if let Some(browsed) = self.types.get_mut(&key) {
+            browsed.asked_for = browsed.asked_for.saturating_sub(1);
+        }
+        self.drop_if_idle(&key);
     }
 
-    /// Stops asking for a type that no browse names and that is neither listed nor has an instance any more.
-    pub(super) fn drop_if_idle(&mut self, name: &Arc<[u8]>) {
+    fn browsed(&mut self, key: &Arc<[u8]>, kind: ServiceType) -> &mut Type {
+        let fresh = || Type { kind, asked_for: 0, listed: BTreeMap::new(), instances: 0 };
+        self.types.entry(key.clone()).or_insert_with(fresh)
+    }
+
+    /// Tells the services that a browsed name leads to.
+    fn tell(&self, key: &[u8], out: &mut Outbox) {
+        self.links.values().for_each(|link| tell_on(link, key, out));
+    }
+
+    /// Begins to ask for the pointers of a name on every link, and takes up what happens to be known of it.
+    fn begin(&mut self, key: &Arc<[u8]>, now: Instant, out: &mut Outbox) {
+        for index in self.indices() {
+            self.begin_on(index, key, now, out);
+            self.look(index, now, out);
+        }
+    }
+
+    fn begin_on(&mut self, index: u32, key: &Arc<[u8]>, now: Instant, out: &mut Outbox) {
+        let Some(link) = self.links.get_mut(&index) else { return };
+        let known = link.browse(key, &mut Context { random: &mut self.random, now });
+        for id in known {
+            self.follow(index, id, now, out);
+        }
+        // What another browse has shown already is told again; the rest is told when it is looked at.
+        if let Some(link) = self.links.get(&index) {
+            tell_on(link, key, out);
+        }
+    }
+
+    /// Stops asking for a name that no browse names and that is neither listed nor has an instance any more.
+    pub(super) fn drop_if_idle(&mut self, key: &Arc<[u8]>) {
         let all = self.browses_all();
-        let Some(wanted) = self.types.get(name) else { return };
-        if wanted.asked_for > 0 || (all && (!wanted.listed.is_empty() || wanted.instances > 0)) {
+        let Some(browsed) = self.types.get(key) else { return };
+        if browsed.asked_for > 0 || (all && (!browsed.listed.is_empty() || browsed.instances > 0)) {
             return;
         }
+        self.types.remove(key);
+        self.passed_over.room = true;
         for link in self.links.values_mut() {
-            link.questions.forget(&Question::new(name, RecordType::PTR));
-            self.cache.unwant(Set { link: link.index(), name, rtype: RecordType::PTR });
-            for key in link.instances_of(&wanted.kind) {
-                link.remove_instance(&key, &mut self.cache);
-            }
+            link.stop_browsing(key);
         }
-        self.types.remove(name);
     }
+}
+
+/// Tells the services of one link that a browsed name leads to.
+fn tell_on(link: &Link, key: &[u8], out: &mut Outbox) {
+    let told = |id: &InstanceId| link.instances.get(*id).is_some_and(|instance| instance.told.is_some());
+    let mut services: Vec<_> = link.instances_of(key).filter(told).filter_map(|id| link.compose(id)).collect();
+    services.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    services.into_iter().for_each(|service| out.event(Event::ServiceFound(service)));
+}
+
+/// A name as questions and types are known by.
+pub(super) fn key(name: &NameBuf) -> Arc<[u8]> {
+    let mut key: Arc<[u8]> = name.as_wire().into();
+    if let Some(bytes) = Arc::get_mut(&mut key) {
+        bytes.make_ascii_lowercase();
+    }
+    key
 }
