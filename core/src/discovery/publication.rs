@@ -10,8 +10,10 @@ use crate::wire::mdns::MAX_LABEL;
 /// A TXT record above this is worth a word: it no longer fits beside the others in one packet's first hundred bytes that
 /// constrained devices read (RFC 6763 §6.2 asks for 200 bytes or less where possible).
 const LARGE_TXT: usize = 256;
-/// The most that one packet of 9000 bytes can carry beside the headers and names (RFC 6762 §17).
+/// The most that one packet of 9000 bytes can carry beside the headers and a short name (RFC 6762 §17).
 const MAX_TXT: usize = 8900;
+/// With its name, which may grow by a number, and the headers of IPv6.
+const MAX_TXT_AND_NAME: usize = 8920;
 /// RFC 6763 §6.4: "The key SHOULD be no more than nine characters long".
 const LONG_KEY: usize = 9;
 /// The most subtypes of one publication.
@@ -69,6 +71,10 @@ impl Publication {
         }
         if self.txt_len() > MAX_TXT {
             return wrong("the TXT record", "at most 8900 bytes");
+        }
+        let name_len = self.instance.len() + self.kind.as_str().len() + "....local.".len();
+        if self.txt_len() + name_len > MAX_TXT_AND_NAME {
+            return wrong("the TXT record with the service's name", "at most 8920 bytes");
         }
         Ok(())
     }
@@ -192,6 +198,11 @@ mod tests {
         assert_eq!(refused(|p| p.txt = vec![pair("ä", None)]), "a TXT key");
         assert_eq!(refused(|p| p.txt = vec![pair("k", Some(&[0; 254]))]), "a TXT key with its value");
         assert_eq!(refused(|p| p.txt = vec![pair("k", Some(&[0; 253])); 35]), "the TXT record");
+        let beside_a_long_name = |p: &mut Publication| {
+            p.instance = "x".repeat(63);
+            p.txt = vec![pair("k", Some(&[0; 251])); 35];
+        };
+        assert_eq!(refused(beside_a_long_name), "the TXT record with the service's name");
     }
 
     #[test]
