@@ -166,7 +166,7 @@ impl Engine {
         }
         let announcer = self.announcer.poll_timeout();
         if !self.announcer.is_running() {
-            return announcer;
+            return [announcer, self.mdns.leaving_timeout()].into_iter().flatten().min();
         }
         let others = [self.introductions.poll_timeout(), self.registry.poll_timeout(), self.mdns.poll_timeout()];
         others.into_iter().chain([announcer]).flatten().min()
@@ -307,6 +307,7 @@ impl Engine {
     }
 
     fn interfaces_changed(&mut self, interfaces: &[Interface], now: Now) {
+        self.mdns.set_own(interfaces);
         let links = self.usable(interfaces);
         if self.links.as_ref() == Some(&links) {
             return;
@@ -378,6 +379,8 @@ impl Engine {
                     self.announcer.announce_to(address, interface, crowd, now, &mut self.out);
                 }
                 self.mdns.fire(now.at, &mut self.out);
+            } else {
+                self.mdns.leave_again(now.at, &mut self.out);
             }
             self.announcer.fire(self.registry.crowd(), now, &mut self.out);
         }

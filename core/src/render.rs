@@ -68,7 +68,11 @@ fn write_message(f: &mut fmt::Formatter<'_>, message: &Message<'_>) -> fmt::Resu
     let header = message.header();
     let records = |section| message.records().flatten().filter(move |record| record.section == section);
     let mut more = 0;
-    let mut untold = |count: usize| if count > TOLD { more += count - TOLD };
+    let mut untold = |count: usize| {
+        if count > TOLD {
+            more += count - TOLD
+        }
+    };
     if header.is_response() {
         f.write_str(" response")?;
         for record in records(Section::Answer).take(TOLD) {

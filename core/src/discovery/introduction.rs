@@ -64,7 +64,15 @@ pub(crate) struct Introduction {
 
 impl From<Call> for Introduction {
     fn from(call: Call) -> Self {
-        Self { id: call.id, address: call.address, interface: call.interface, prove: true, tell: false, known: true, source: None }
+        Self {
+            id: call.id,
+            address: call.address,
+            interface: call.interface,
+            prove: true,
+            tell: false,
+            known: true,
+            source: None,
+        }
     }
 }
 
@@ -127,12 +135,13 @@ impl Introductions {
     }
 
     /// Begins an introduction after `delay`, unless it is under way or there were too many to that address.
-    pub(crate) fn begin(&mut self, introduction: Introduction, delay: Duration, now: Instant) {
+    pub(crate) fn begin(&mut self, mut introduction: Introduction, delay: Duration, now: Instant) {
         let key = (introduction.address, introduction.id);
         if let Some(exchange) = self.exchanges.get_mut(&key) {
             exchange.heard_again = true;
-            // A proof that was given does not answer for a restart.
-            let asks_anew = introduction.prove && exchange.answered;
+            introduction.source = introduction.source.or(exchange.introduction.source);
+            // A proof that was given does not answer for a restart, and one that was never asked for was not refused.
+            let asks_anew = introduction.prove && (exchange.answered || !exchange.introduction.prove);
             if exchange.is_active() && !asks_anew {
                 exchange.introduction.prove |= introduction.prove;
                 exchange.introduction.tell |= introduction.tell;
@@ -141,7 +150,8 @@ impl Introductions {
                 }
                 return;
             }
-            let exhausted = !exchange.answered && now.since(exchange.began) < MEMORY;
+            let asked_in_vain = exchange.introduction.prove || !introduction.prove;
+            let exhausted = asked_in_vain && !exchange.answered && now.since(exchange.began) < MEMORY;
             if exhausted && !introduction.known {
                 return;
             }

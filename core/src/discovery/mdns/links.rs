@@ -1,7 +1,6 @@
 //! The links that mDNS is spoken on, and how packets leave: by which families, to which group, how large.
 
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use crate::outbox::Outbox;
 use crate::wire::mdns::PORT;
 
 /// The groups of RFC 6762 §3.
+//= RFC 6762 §3 "the mDNS IPv4 link-local multicast address 224.0.0.251 (or its IPv6 equivalent FF02::FB)"
 pub(crate) const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 pub(crate) const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 /// What Ethernet carries, and what is taken for a link that does not tell.
@@ -22,7 +22,7 @@ const ETHERNET: usize = 1500;
 const LARGEST: usize = 9000;
 const UDP_HEADER: usize = 8;
 /// Packets sent of which an echo is known for what it is.
-const ECHOES: usize = 64;
+const ECHOES: usize = 512;
 
 /// An IP version. Each is a link of its own to RFC 6762 §20, except that a record heard by one is known on both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +53,8 @@ impl Family {
 #[derive(Debug)]
 pub(crate) struct Links {
     interfaces: BTreeMap<u32, Interface>,
+    /// The addresses of all interfaces of this machine, those that are not in use included.
+    own: BTreeSet<IpAddr>,
     ipv4: bool,
     ipv6: bool,
     echoes: Recent<[u8; 16]>,
@@ -60,7 +62,13 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) const fn new() -> Self {
-        Self { interfaces: BTreeMap::new(), ipv4: false, ipv6: false, echoes: Recent::new(ECHOES) }
+        Self {
+            interfaces: BTreeMap::new(),
+            own: BTreeSet::new(),
+            ipv4: false,
+            ipv6: false,
+            echoes: Recent::new(ECHOES),
+        }
     }
 
     pub(super) fn set(&mut self, interfaces: &[Interface], ipv4: bool, ipv6: bool) {
@@ -88,12 +96,23 @@ impl Links {
         self.families(index).any(|used| used == family)
     }
 
-    /// Whether an address is one of this machine, on any of the links.
+    /// Takes note of the addresses of all interfaces of this machine.
+    pub(super) fn set_own(&mut self, interfaces: &[Interface]) {
+        let addresses = interfaces.iter().flat_map(|interface| &interface.addresses);
+        self.own = addresses.map(|address| address.ip).collect();
+    }
+
+    /// Whether an address is one of this machine: of a link in use, or of another interface, if a link in use has its network
+    /// too. Elsewhere many machines have one address, such as that of a container bridge.
     pub(crate) fn is_own(&self, ip: IpAddr) -> bool {
-        self.interfaces.values().any(|interface| interface.addresses.iter().any(|address| address.ip == ip))
+        let is_of = |interface: &Interface| interface.addresses.iter().any(|address| address.ip == ip);
+        let is_beside = |interface: &Interface| self.own.contains(&ip) && interface.is_on_link(ip);
+        self.interfaces.values().any(|interface| is_of(interface) || is_beside(interface))
     }
 
     /// The most bytes of a message that leaves in one packet (RFC 6762 §17): Ethernet's, where a link would take more.
+    //= RFC 6762 §17 "may be up to the IP MTU of the physical interface, less the space required for the IP header (20
+    //= bytes for IPv4; 40 bytes for IPv6) and the UDP header (8 bytes)"
     pub(crate) fn budget(&self, index: u32, family: Family) -> usize {
         let mtu = self.interfaces.get(&index).map_or(0, |interface| usize::try_from(interface.mtu).unwrap_or(0));
         let mtu = if mtu == 0 { ETHERNET } else { mtu.clamp(576, ETHERNET) };
@@ -111,7 +130,7 @@ impl Links {
             Family::V4 => SocketAddr::from((GROUP_V4, PORT)),
             Family::V6 => SocketAddrV6::new(GROUP_V6, PORT, 0, index).into(),
         };
-        self.echoes.insert(digest(&payload));
+        self.echoes.renew(digest(&payload));
         out.transmit(Transmit { channel: Channel::Mdns, interface: index, destination: group, payload });
     }
 
@@ -124,11 +143,6 @@ impl Links {
     pub(super) fn is_echo(&self, source: IpAddr, payload: &[u8]) -> bool {
         self.is_own(source) && self.echoes.contains(&digest(payload))
     }
-
-    /// All indices, for loops that change what they go over.
-    pub(crate) fn indices(&self) -> Vec<u32> {
-        self.interfaces.keys().copied().collect()
-    }
 }
 
 fn digest(payload: &[u8]) -> [u8; 16] {
@@ -138,6 +152,8 @@ fn digest(payload: &[u8]) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn links(mtu: u32) -> Links {
@@ -160,6 +176,15 @@ mod tests {
     fn a_link_is_used_by_the_families_it_has_addresses_of() {
         assert_eq!(links(1500).families(3).collect::<Vec<_>>(), [Family::V4]);
         assert_eq!(links(1500).families(4).count(), 0);
+    }
+
+    #[test]
+    fn an_address_of_an_interface_that_is_not_in_use_is_ours_where_its_network_is() {
+        let mut links = links(1500);
+        let card = |name, ip: [u8; 4]| Interface::ethernet(9, name, &[(IpAddr::from(ip), 24)]);
+        links.set_own(&[card("wlan0", [10, 0, 0, 5]), card("docker0", [172, 17, 0, 1])]);
+        assert!(links.is_own([10, 0, 0, 5].into()) && links.is_own([10, 0, 0, 1].into()));
+        assert!(!links.is_own([172, 17, 0, 1].into()), "another machine may have the same bridge");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod responder;
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 pub(crate) use links::{Family, Links};
 pub(crate) use presence::Neighbour;
@@ -21,7 +22,7 @@ use super::publication::Publication;
 use super::service::{HostName, Service};
 use crate::config::{CommandError, Config};
 use crate::interface::Interface;
-use crate::io::{BrowseScope, Channel, CommandId, Datagram};
+use crate::io::{Action, BrowseScope, Channel, CommandId, Datagram, Transmit};
 use crate::outbox::Outbox;
 use crate::random::Seed;
 use crate::time::Instant;
@@ -36,7 +37,13 @@ pub(crate) struct Mdns {
     /// What the node says of itself, if it does.
     presence: Option<Presence>,
     counters: MdnsCounters,
+    /// What is said once more at the end, and when.
+    goodbyes: Vec<Transmit>,
+    goodbyes_due: Instant,
 }
+
+/// Between the two goodbyes of a node that stops, which takes no longer than that of its frames.
+const GOODBYE_AGAIN: Duration = Duration::from_millis(100);
 
 /// Counts of what arrived by mDNS and was dropped, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,15 +79,20 @@ pub(crate) struct Heard<'a> {
 impl Mdns {
     /// Without links it does nothing.
     pub(crate) fn new(seed: &Seed, config: &Config) -> Self {
+        let tells = config.identity.filter(|_| config.dns_sd && config.host.is_some());
+        let presence = tells.map(|id| Presence::new(id, &config.network, config.tcp_port));
+        let mut querier = Querier::new(seed, config.limits.mdns_records, config.mdns_unicast);
+        if let Some(name) = presence.as_ref().and_then(|_| presence::listed_under()) {
+            querier.seek(&name);
+        }
         Self {
             links: Links::new(),
-            querier: Querier::new(seed, config.limits.mdns_records, config.mdns_unicast),
+            querier,
             responder: Responder::new(seed, config.host.as_deref(), config.mdns_unicast),
-            presence: config
-                .identity
-                .filter(|_| config.dns_sd && config.host.is_some())
-                .map(|id| Presence::new(id, &config.network, config.tcp_port)),
+            presence,
             counters: MdnsCounters::default(),
+            goodbyes: Vec::new(),
+            goodbyes_due: Instant::ZERO,
         }
     }
 
@@ -107,6 +119,11 @@ impl Mdns {
         self.links.set(interfaces, ipv4, ipv6);
         self.querier.set_links(&mut self.links, now, out);
         self.responder.set_links(&mut self.links, now, out);
+    }
+
+    /// Takes note of all of this machine's interfaces, those that are not used included.
+    pub(crate) fn set_own(&mut self, interfaces: &[Interface]) {
+        self.links.set_own(interfaces);
     }
 
     /// The machine slept (RFC 6762 §10.3).
@@ -175,9 +192,30 @@ impl Mdns {
         self.responder.unpublish(id, &mut self.links, now, out);
     }
 
-    /// Says goodbye for everything, now; nothing more is sent.
+    /// Says goodbye for everything, now and once more a moment later, since either may be lost: a service that is gone would
+    /// stay in others' lists for over an hour.
     pub(crate) fn leave(&mut self, now: Instant, out: &mut Outbox) {
-        self.responder.leave(&mut self.links, now, out);
+        let mut said = Outbox::default();
+        self.responder.leave(&mut self.links, now, &mut said);
+        while let Some(action) = said.pop() {
+            if let Action::Transmit(goodbye) = action {
+                self.goodbyes.push(goodbye.clone());
+                out.transmit(goodbye);
+            }
+        }
+        self.goodbyes_due = now + GOODBYE_AGAIN;
+    }
+
+    /// When [`Mdns::leave_again`] wants to be called.
+    pub(crate) fn leaving_timeout(&self) -> Option<Instant> {
+        (!self.goodbyes.is_empty()).then_some(self.goodbyes_due)
+    }
+
+    /// Says the goodbyes again if they are due; nothing is sent after them.
+    pub(crate) fn leave_again(&mut self, now: Instant, out: &mut Outbox) {
+        if self.goodbyes_due <= now {
+            self.goodbyes.drain(..).for_each(|goodbye| out.transmit(goodbye));
+        }
     }
 
     /// Says by DNS-SD, if the node does, that it goes by `name`, from the first link on.
@@ -202,7 +240,9 @@ impl Mdns {
         if heard.message.header().is_response() {
             self.querier.hear_response(&heard, &mut self.links, &mut self.counters, now, out);
             if !heard.echo {
-                self.responder.hear_response(&heard, &mut self.links, now, out);
+                if self.responder.is_interested() {
+                    self.responder.hear_response(&heard, &mut self.links, now, out);
+                }
                 return self.presence.as_mut().map(|presence| presence.hear(&heard, now)).unwrap_or_default();
             }
         } else {
@@ -221,8 +261,10 @@ impl Mdns {
             return None;
         };
         let header = message.header();
-        //= RFC 6762 §18.3 "messages received with an opcode other than zero MUST be silently ignored"
+        //= RFC 6762 §18.3 "Multicast DNS messages received with an OPCODE other than zero MUST be silently ignored"
         //= RFC 6762 §18.11 "messages received with non-zero Response Codes MUST be silently ignored"
+        //= RFC 6762 §18.4 "MUST be ignored on reception"
+        // So are TC of responses, RD, RA, Z, AD and CD (§18.5 to §18.10): no other bit decides whether a message counts.
         if header.opcode() != 0 || header.rcode() != 0 {
             return None;
         }
@@ -230,15 +272,17 @@ impl Mdns {
         let interface = self.links.get(datagram.interface)?;
         let on_link = interface.is_on_link(source.ip());
         let multicast = match datagram.destination {
-            //= RFC 6762 §11 "are necessarily deemed to have originated on the local link, regardless of source IP address"
+            //= RFC 6762 §11 "are necessarily deemed to have originated on the local link, regardless of source IP
+            //= address"
             Some(IpAddr::V4(group)) => group == links::GROUP_V4,
             Some(IpAddr::V6(group)) => group == links::GROUP_V6,
             // Where the platform does not tell, the socket hears the group, and only a neighbour is believed.
             None => on_link,
         };
-        //= RFC 6762 §6 "MUST silently ignore any Multicast DNS responses they receive where the source UDP port is not 5353"
+        //= RFC 6762 §6 "MUST silently ignore any Multicast DNS responses they receive where the source UDP port is not
+        //= 5353"
         let wrong_port = header.is_response() && source.port() != PORT;
-        //= RFC 6762 §11 "the source address in the packet is checked to see if it is an address on the local subnet"
+        //= RFC 6762 §11 "the source IP address in the packet is checked to see if it is an address on a local subnet"
         if wrong_port || (!multicast && !on_link) {
             self.counters.foreign = self.counters.foreign.saturating_add(1);
             return None;

@@ -15,7 +15,7 @@ use crate::discovery::service::{ServiceType, TxtPair};
 use crate::identity::{NetworkTag, PeerId};
 use crate::time::Instant;
 use crate::wire::BEACON_PORT;
-use crate::wire::mdns::{Data, MAX_LABEL, Record, RecordType, Section, Txt};
+use crate::wire::mdns::{Data, MAX_LABEL, NameBuf, Record, RecordType, Section, Txt};
 
 /// The type of a node's own service.
 pub(crate) const KIND: &str = "_landfall._tcp";
@@ -25,6 +25,11 @@ const VERSION: (&str, &str) = ("v", "1");
 const ID: &str = "id";
 const NETWORK: &str = "net";
 const UDP: &str = "udp";
+
+/// The name that lists the nodes of a link.
+pub(super) fn listed_under() -> Option<NameBuf> {
+    KIND.parse::<ServiceType>().ok()?.to_name().ok()
+}
 
 /// A node that somebody says is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,11 +123,8 @@ fn text_of_a_node<'a>(record: &Record<'a>) -> Option<Txt<'a>> {
         return None;
     }
     let (_, parent) = record.name.split_first()?;
-    let kind = ServiceType::from_name(parent).filter(|kind| kind.as_str() == KIND)?;
-    match record.data {
-        Data::Txt(txt) if !kind.as_str().is_empty() => Some(txt),
-        _ => None,
-    }
+    ServiceType::from_name(parent).filter(|kind| kind.as_str() == KIND)?;
+    if let Data::Txt(txt) = record.data { Some(txt) } else { None }
 }
 
 fn read(txt: Txt<'_>, wanted: &str, source: SocketAddr, interface: u32) -> Option<Neighbour> {
@@ -149,7 +151,7 @@ fn read(txt: Txt<'_>, wanted: &str, source: SocketAddr, interface: u32) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::mdns::{Message, MessageWriter, NameBuf};
+    use crate::wire::mdns::{Message, MessageWriter};
 
     fn id() -> PeerId {
         PeerId::from_bytes([9; 32])
