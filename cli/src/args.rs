@@ -4,13 +4,24 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
-use landfall_core::ServiceType;
+use landfall_core::{ServiceType, SubtypeLabel, TxtPair};
 
 use crate::name::parse_name;
+use values::{
+    Lookup, parse_capability, parse_instance, parse_log, parse_lookup, parse_network, parse_subtype, parse_timeout,
+    parse_txt, parse_type,
+};
+
+pub(crate) use values::parse_host;
+
+mod values;
 
 const EXAMPLES: &str = "\
 Examples:
   landfall discover              what is on this network: nodes, printers, speakers, ...
+  landfall resolve nas.local     the addresses of a machine
+  landfall advertise Files --type _http._tcp --port 8080
+                                 let others find a program of yours
   landfall up --foreground       join: announce this machine, and see others come and go
   landfall peers                 who is there, asked of the running node
   landfall demo                  see it work on one machine";
@@ -54,6 +65,8 @@ pub(crate) enum Command {
     Up(Up),
     Peers(Peers),
     Discover(Discover),
+    Resolve(Resolve),
+    Advertise(Advertise),
     Whoami(Whoami),
     /// See three nodes on this machine find each other over loopback; touches no home and no network
     Demo,
@@ -69,6 +82,24 @@ service of the network has a line when it comes (+), changes (~) and goes (-).
 
 Ctrl-C or SIGTERM says goodbye to the others and ends it; a second Ctrl-C ends
 it at once.
+
+What else it is to publish stands in the file config.toml of its home, if there
+is one:
+
+  host = \"nas\"                  # nas.local; without it the host name is taken
+  mdns_unicast = true           # only if no other mDNS program runs here
+
+  [[service]]
+  name = \"Files\"
+  type = \"_http._tcp\"
+  port = 8080
+  txt = { path = \"/\", open = true }       # true: a key without a value
+  subtypes = [\"_files\"]
+  host = \"web\"                  # web.local, if not this machine's own name
+
+  [agent]                       # an A2A agent that this node speaks for
+  port = 9000
+  card = \"/.well-known/agent-card.json\"
 
 Examples:
   landfall up --foreground
@@ -87,7 +118,10 @@ pub(crate) struct Up {
     /// Network to be in: nodes of different networks do not see each other [default: the unnamed one]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, value_parser = parse_network)]
     pub(crate) network: String,
-    /// Do not look for DNS-SD services (multicast DNS, UDP port 5353)
+    /// File of what to publish [default: config.toml in the home, if it is there]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// Neither look for DNS-SD services nor publish any (multicast DNS, UDP port 5353)
     #[arg(long)]
     pub(crate) no_mdns: bool,
     /// Do not use IPv4
@@ -136,24 +170,30 @@ pub(crate) struct Peers {
 #[command(after_help = "\
 Needs no running node and no key, and announces nothing: it asks, and listens.
 
-With --json the output is one object a line. Its kind is
+With --json the output is one object a line. Its event is found, changed or
+lost, and its kind is
   node     id, name, address, port, interface, rtt_us, status
   service  instance, type, domain, host, port, txt, interface,
            addresses (each with address, interface)
   lost     what (\"node\" or \"service\"), and its id, or its instance, type,
            domain, interface
 What changes is printed again. In txt a key without a value is null, and a
-value that is not UTF-8 is {\"hex\": \"...\"}.
+value that is not UTF-8 is {\"hex\": \"...\"}. A service that is on several
+interfaces has a line for each.
 
 Examples:
   landfall discover
   landfall discover _ipp._tcp --timeout 1s
+  landfall discover _ipp._tcp --subtype _universal
   landfall discover --watch
   landfall discover --json | jq -r 'select(.kind == \"service\") | .instance'")]
 pub(crate) struct Discover {
     /// Show only services of this type, such as _ipp._tcp
     #[arg(value_name = "TYPE", value_parser = parse_type)]
     pub(crate) kind: Option<ServiceType>,
+    /// Of that type, show only those that are listed under this subtype, such as _universal
+    #[arg(long, value_parser = parse_subtype, requires = "kind")]
+    pub(crate) subtype: Option<SubtypeLabel>,
     /// How long to listen, such as 3s or 500ms
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_timeout, conflicts_with = "watch")]
     pub(crate) timeout: Duration,
@@ -169,6 +209,95 @@ pub(crate) struct Discover {
     /// Network whose nodes to look for [default: the unnamed one]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, value_parser = parse_network)]
     pub(crate) network: String,
+}
+
+/// Find the addresses of a machine by its name on this network.
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Asks by multicast DNS, and needs no running node. Prints each address once, as
+it comes, with its interface where it is valid on that one only (fe80::1%eth0).
+Ends as soon as the machine has told all of its addresses, at the latest after
+the timeout; with -4 or -6, as soon as there is one. Exit code 1 when there is
+none.
+
+A name of one label, such as nas, is looked up as nas.local and as it is: some
+programs publish names without .local.
+
+With --json it prints one object a line for each name that was found: host,
+complete, addresses (each with address, interface).
+
+Examples:
+  landfall resolve nas.local
+  landfall resolve nas -4
+  ping $(landfall resolve nas.local -4 | head -n 1)")]
+pub(crate) struct Resolve {
+    /// The machine's name, such as nas.local
+    #[arg(value_name = "HOST", value_parser = parse_lookup)]
+    pub(crate) host: Lookup,
+    /// IPv4 addresses only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+    /// IPv6 addresses only
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+    /// How long to wait at most, such as 3s or 500ms
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_timeout)]
+    pub(crate) timeout: Duration,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Ask on this interface and no other; may be repeated [default: the network cards that are up]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Vec<String>,
+}
+
+/// Let others find a program of yours by DNS-SD, until interrupted.
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Needs no running node and no key. Makes sure that nobody else on the network has
+the name, and takes another one, such as Files (2), if somebody has. Prints a
+line when the service is published, for each interface, and when it is renamed.
+
+Ctrl-C or SIGTERM says goodbye, so that it disappears from the lists of others,
+and ends it; a second Ctrl-C ends it at once. To publish for longer, see the
+config file of: landfall up --help
+
+With --json it prints one object a line. Its event is
+  published     instance, type, domain, host, port, interface
+  renamed       type, from, to
+  host_renamed  from, to
+  withdrawn     interface
+  warning       text
+
+Examples:
+  landfall advertise Files --type _http._tcp --port 8080 --txt path=/files
+  landfall advertise \"Anna’s Printer\" --type _ipp._tcp --port 631 \\
+      --subtype _universal --txt txtvers=1 --txt note= --txt duplex")]
+pub(crate) struct Advertise {
+    /// The service's name for people, at most 63 bytes
+    #[arg(value_name = "NAME", value_parser = parse_instance)]
+    pub(crate) name: String,
+    /// What it is, such as _http._tcp
+    #[arg(long = "type", value_name = "TYPE", value_parser = parse_type)]
+    pub(crate) kind: ServiceType,
+    /// The port it listens on; 0 says that it does not, and only keeps the name (RFC 6763 §8)
+    #[arg(long)]
+    pub(crate) port: u16,
+    /// Something to tell about it: KEY=VALUE, KEY= with an empty value, or KEY without one; may be repeated
+    #[arg(long, value_name = "KEY[=VALUE]", value_parser = parse_txt)]
+    pub(crate) txt: Vec<TxtPair>,
+    /// List it under this subtype too, such as _universal; may be repeated, up to 16
+    #[arg(long, value_parser = parse_subtype)]
+    pub(crate) subtype: Vec<SubtypeLabel>,
+    /// Name of this machine, such as nas for nas.local [default: the host name]
+    #[arg(long, value_name = "LABEL", value_parser = parse_host)]
+    pub(crate) host: Option<String>,
+    /// Publish on this interface and no other; may be repeated [default: the network cards that are up]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Vec<String>,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Print the id of this node, and make its key if there is none yet.
@@ -190,41 +319,6 @@ pub(crate) struct Version {
     pub(crate) json: bool,
 }
 
-fn parse_network(name: &str) -> Result<String, String> {
-    if name.len() > 255 {
-        return Err(format!("it has {} bytes; the name of a network has at most 255", name.len()));
-    }
-    Ok(name.to_owned())
-}
-
-fn parse_capability(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > 64 {
-        return Err(format!("it has {} bytes; a capability has 1 to 64", text.len()));
-    }
-    if text.contains(char::is_control) {
-        return Err(String::from("a capability has no control characters"));
-    }
-    Ok(text.to_owned())
-}
-
-fn parse_type(text: &str) -> Result<ServiceType, String> {
-    text.parse().map_err(|error: landfall_core::ParseServiceTypeError| error.to_string())
-}
-
-fn parse_log(text: &str) -> Result<String, String> {
-    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_| {
-        String::from("a level is off, error, warn, info, debug or trace, or a list such as info,landfall_core=debug")
-    })
-}
-
-fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let hint = || String::from("a time is a number and a unit, such as 3s, 500ms or 1m30s, from 1ms to 24h");
-    let with_unit = if text.bytes().all(|byte| byte.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
-    let parsed: jiff::SignedDuration = with_unit.parse().map_err(|_| hint())?;
-    let time = Duration::try_from(parsed).map_err(|_| hint())?;
-    if time < Duration::from_millis(1) || time > Duration::from_secs(24 * 60 * 60) { Err(hint()) } else { Ok(time) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,16 +326,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         <Args as clap::CommandFactory>::command().debug_assert();
-    }
-
-    #[test]
-    fn times_are_read_with_and_without_a_unit() {
-        assert_eq!(parse_timeout("3s"), Ok(Duration::from_secs(3)));
-        assert_eq!(parse_timeout("3"), Ok(Duration::from_secs(3)));
-        assert_eq!(parse_timeout("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_timeout("1m30s"), Ok(Duration::from_secs(90)));
-        for wrong in ["", "0", "-1s", "2d", "soon", "99999999999999999999"] {
-            assert!(parse_timeout(wrong).is_err(), "{wrong:?}");
-        }
     }
 }

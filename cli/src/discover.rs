@@ -5,7 +5,7 @@ mod kinds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landfall_core::{
     BrowseScope, Command, Config, Engine, Event, Interface, PeerChange, PeerId, Selection, ServiceName,
@@ -15,8 +15,12 @@ use smol::LocalExecutor;
 
 use crate::args;
 use crate::error::Failure;
+use crate::interfaces::looked_at;
 use crate::node::{broke_down, cannot_start};
+use crate::publishing::note;
 use crate::settled::Settled;
+use crate::spinner::{Spinner, TURN};
+use crate::stop::Signals;
 use crate::terminal::{BOLD, DIM, print};
 use crate::text::safe;
 use crate::view::InterfaceNames;
@@ -25,17 +29,15 @@ use found::{Found, FoundNode, Lost};
 
 /// What arrives within this of each other is shown together, so that each type has one heading and not many.
 const TOGETHER: Duration = Duration::from_millis(300);
+/// Nothing waits longer than this for more of its kind.
+const LONGEST: Duration = Duration::from_secs(1);
 /// Discovers are datagrams and can be lost, so there are two.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub(crate) fn run(options: &args::Discover) -> Result<(), Failure> {
     if let Some(kind) = options.kind.as_ref().filter(|kind| kind.is_overlong()) {
-        let _ = writeln!(
-            anstream::stderr(),
-            "landfall: note: {} is longer than the 15 characters of RFC 6335; some programs will not find it",
-            safe(kind.as_str())
-        );
+        note(&format!("{kind} is longer than the 15 characters of RFC 6335; some programs will not find it"));
     }
     let config = Config {
         network: options.network.clone(),
@@ -43,21 +45,34 @@ pub(crate) fn run(options: &args::Discover) -> Result<(), Failure> {
         ..Config::observer()
     };
     let selection = config.interfaces.clone();
+    let looked = looked_at(&selection, &interfaces::present()?).join(", ");
+    let mut view = View::new(options, looked);
+    // A spinner would stay on the screen after Ctrl-C; everything else ends well as it is.
+    let mut signals = if view.spinner.is_on() { Some(Signals::listen()?) } else { None };
     let executor = LocalExecutor::new();
     smol::block_on(executor.run(async {
-        let (driver, handle) = NodeOptions::observer(config).mdns(true).build().map_err(cannot_start)?;
+        let (driver, handle) =
+            NodeOptions::observer(config).beacon(options.wants_nodes()).mdns(true).build().map_err(cannot_start)?;
         let mut events = Settled::new(handle.subscribe());
         let running = executor.spawn(driver.run());
-        let failed = async { running.await.map_err(broke_down) };
+        let failed = async {
+            running.await.map_err(broke_down)?;
+            Err(Failure::Failed(String::from("the search ended early")))
+        };
         let asking = async {
-            ask(&handle, options).await;
+            ask(&handle, options).await?;
             smol::future::pending().await
         };
+        let interrupted = async {
+            match &mut signals {
+                Some(signals) => signals.next().await,
+                None => smol::future::pending().await,
+            }
+            Err(Failure::Interrupted)
+        };
         if options.watch && !options.json {
-            let looked = looked_at(&selection, &interfaces::present()?);
-            print(&format!("{DIM}watching {}; Ctrl-C ends it{DIM:#}", safe(&looked)))?;
+            print(&format!("{DIM}watching {}; Ctrl-C ends it{DIM:#}", safe(&view.looked)))?;
         }
-        let mut view = View::new(options);
         let showing = async {
             let timeout = async {
                 if options.watch {
@@ -73,11 +88,8 @@ pub(crate) fn run(options: &args::Discover) -> Result<(), Failure> {
             view.flush()?;
             Ok(view.count)
         };
-        let asking_and_failing = async {
-            smol::future::or(asking, failed).await?;
-            Err(Failure::Failed(String::from("the search ended early")))
-        };
-        let count: usize = smol::future::or(showing, asking_and_failing).await?;
+        let otherwise = smol::future::or(interrupted, smol::future::or(asking, failed));
+        let count: usize = smol::future::or(showing, otherwise).await?;
         if count == 0 {
             say_where_we_looked(options, &selection)?;
         }
@@ -85,22 +97,36 @@ pub(crate) fn run(options: &args::Discover) -> Result<(), Failure> {
     }))
 }
 
-async fn ask(handle: &Handle, options: &args::Discover) {
-    let scope = options.kind.clone().map_or(BrowseScope::All, BrowseScope::Type);
-    let mut asked = handle.command(Command::Browse(scope)).await.map(drop);
-    if options.kind.is_none() {
-        asked = asked.and(handle.command(Command::Discover).await.map(drop));
+impl args::Discover {
+    /// Nodes have no service type by which they could be asked for.
+    fn wants_nodes(&self) -> bool {
+        self.kind.is_none()
+    }
+}
+
+async fn ask(handle: &Handle, options: &args::Discover) -> Result<(), Failure> {
+    let scope = match (options.kind.clone(), options.subtype.clone()) {
+        (Some(kind), Some(subtype)) => BrowseScope::Subtype(kind, subtype),
+        (Some(kind), None) => BrowseScope::Type(kind),
+        (None, _) => BrowseScope::All,
+    };
+    let refused = |error| Failure::Failed(format!("cannot ask: {error}"));
+    handle.command(Command::Browse(scope)).await.map_err(refused)?;
+    if options.wants_nodes() {
+        handle.command(Command::Discover).await.map_err(refused)?;
         smol::Timer::after(AGAIN).await;
-        asked = asked.and(handle.command(Command::Discover).await.map(drop));
+        handle.command(Command::Discover).await.map_err(refused)?;
     }
-    if let Err(error) = asked {
-        tracing::warn!("cannot ask: {error}");
-    }
+    Ok(())
 }
 
 /// What was shown so far, and what waits to be.
 struct View<'a> {
     options: &'a args::Discover,
+    /// The names of the interfaces.
+    looked: String,
+    spinner: Spinner,
+    end: Instant,
     waiting: Vec<Found>,
     heading: Option<String>,
     /// What is there, as it was shown last.
@@ -111,9 +137,12 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(options: &'a args::Discover) -> Self {
+    fn new(options: &'a args::Discover, looked: String) -> Self {
         Self {
             options,
+            looked,
+            spinner: Spinner::new(!options.json && !options.watch),
+            end: Instant::now() + options.timeout,
             waiting: Vec::new(),
             heading: None,
             nodes: BTreeMap::new(),
@@ -123,33 +152,46 @@ impl<'a> View<'a> {
     }
 
     async fn show(&mut self, events: &mut Settled, handle: &Handle) -> Result<(), Failure> {
+        let mut last = Instant::now();
+        // When the first of those that wait came.
+        let mut first: Option<Instant> = None;
         loop {
-            let notice = if self.waiting.is_empty() {
-                events.next().await
-            } else {
-                let more = async {
-                    smol::Timer::after(TOGETHER).await;
-                    Some(None)
-                };
-                match smol::future::or(async { events.next().await.map(Some) }, more).await {
-                    Some(None) => {
-                        self.flush()?;
-                        continue;
-                    }
-                    Some(Some(notice)) => Some(notice),
-                    None => None,
+            first = if self.waiting.is_empty() { None } else { first.or_else(|| Some(Instant::now())) };
+            let due = first.map(|first| (last + TOGETHER).min(first + LONGEST));
+            let turn = self.spinner.is_on().then(|| Instant::now() + TURN);
+            let pause = async {
+                match due.into_iter().chain(turn).min() {
+                    Some(at) => drop(smol::Timer::at(at).await),
+                    None => smol::future::pending().await,
                 }
+                None
             };
-            match notice {
-                Some(Notice::Event(event)) => self.tell(event, handle).await?,
-                Some(Notice::Missed(count)) => tracing::warn!("{count} findings came faster than they could be shown"),
-                None => return Ok(()),
+            match smol::future::or(async { Some(events.next().await) }, pause).await {
+                Some(Some(Notice::Event(event))) => {
+                    self.tell(event, handle).await?;
+                    last = Instant::now();
+                }
+                Some(Some(Notice::Missed(count))) => {
+                    tracing::warn!("{count} findings came faster than they could be shown");
+                }
+                Some(None) => return Ok(()),
+                None => {}
             }
+            if due.is_some_and(|due| due <= Instant::now()) {
+                self.flush()?;
+            }
+            self.spin();
         }
     }
 
+    fn spin(&mut self) {
+        let left = self.end.saturating_duration_since(Instant::now()).as_secs_f64().ceil();
+        let words = format!("looking on {}: {} found, {left} s left", safe(&self.looked), self.count);
+        self.spinner.turn(&words);
+    }
+
     async fn tell(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
-        let nodes = self.options.kind.is_none();
+        let nodes = self.options.wants_nodes();
         match handle.inspect(move |engine| translate(event, engine, nodes)).await {
             Ok(Some(told)) => self.take(told),
             Ok(None) | Err(_) => Ok(()),
@@ -168,7 +210,7 @@ impl<'a> View<'a> {
                 };
                 self.count += usize::from(fresh);
                 if self.options.json {
-                    return if differs { print(&found.json()) } else { Ok(()) };
+                    return if differs { print(&found.json(fresh)) } else { Ok(()) };
                 }
                 if self.options.watch {
                     return line.map_or(Ok(()), |line| print(&line));
@@ -202,7 +244,10 @@ impl<'a> View<'a> {
 
     /// Shows what waits, each type under its heading.
     fn flush(&mut self) -> Result<(), Failure> {
+        self.spinner.clear();
         let mut waiting = std::mem::take(&mut self.waiting);
+        // A node is shown as such, and not once more as the service that it publishes itself as.
+        waiting.retain(|found| !self.nodes.keys().any(|node| found.is_service_of(node)));
         // What belongs under the heading that stands goes first.
         waiting.sort_by_key(|found| {
             let heading = found.heading();
@@ -278,8 +323,12 @@ fn translate(event: Event, engine: &Engine, nodes: bool) -> Option<Told> {
 /// Nothing was found, which is an answer too; but somebody may wonder whether we looked in the right place.
 fn say_where_we_looked(options: &args::Discover, selection: &Selection) -> Result<(), Failure> {
     let present = interfaces::present()?;
-    let looked = looked_at(selection, &present);
-    let what = options.kind.as_ref().map_or_else(|| String::from("nothing"), |kind| format!("no {kind}"));
+    let looked = looked_at(selection, &present).join(", ");
+    let what = match (&options.kind, &options.subtype) {
+        (None, _) => String::from("nothing"),
+        (Some(kind), None) => format!("no {kind}"),
+        (Some(kind), Some(subtype)) => format!("no {kind} of the subtype {}", safe(subtype.as_str())),
+    };
     let line = if looked.is_empty() {
         let all: Vec<String> = present.iter().map(describe).collect();
         format!("could not look anywhere: no interface is up and has an address ({})", safe(&all.join(", ")))
@@ -288,11 +337,6 @@ fn say_where_we_looked(options: &args::Discover, selection: &Selection) -> Resul
     };
     let _ = writeln!(anstream::stderr(), "landfall: {line}");
     Ok(())
-}
-
-/// The names of the interfaces in use.
-fn looked_at(selection: &Selection, present: &[Interface]) -> String {
-    selection.choose(present).iter().map(|interface| interface.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn describe(interface: &Interface) -> String {

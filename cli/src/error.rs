@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Failed(String),
     /// Whoever read our output has gone, as `head` does: not an error, exit code 0 and no word about it.
     OutputClosed,
+    /// Ctrl-C, where it does not end the process by itself: no word either, exit code 130.
+    Interrupted,
 }
 
 impl Failure {
@@ -45,6 +47,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Failed(_) => 1,
             Self::OutputClosed => 0,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -54,6 +57,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(line) | Self::Failed(line) => f.write_str(line),
             Self::OutputClosed => f.write_str("standard output is closed"),
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }

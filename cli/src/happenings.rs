@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use landfall_core::{AddressState, Engine, Event, OfflineReason, PeerChange, PeerId, Service, Warning};
+use landfall_core::{AddressState, Engine, Event, Host, OfflineReason, PeerChange, PeerId, Service, Warning};
 
 use crate::terminal::{Sign, happened, round_trip};
 use crate::text::{clipped, safe};
@@ -49,15 +49,26 @@ pub(crate) fn describe(event: &Event, engine: &Engine) -> Option<String> {
             let words = format!("is gone from {}", safe(&names.name(name.interface)));
             happened(Sign::Minus, &name.instance, name.kind.as_str(), &words)
         }
-        Event::Heard { .. }
-        | Event::ServiceTypeFound(_)
-        | Event::HostFound(_)
-        | Event::HostChanged(_)
-        | Event::HostLost { .. }
-        | Event::Published { .. }
-        | Event::Renamed { .. }
-        | Event::HostRenamed { .. }
-        | Event::Stopped => return None,
+        Event::HostFound(host) => host_at(Sign::Plus, host, &names),
+        Event::HostChanged(host) => host_at(Sign::Tilde, host, &names),
+        Event::HostLost { name, interface } => {
+            let words = format!("is gone from {}", safe(&names.name(*interface)));
+            happened(Sign::Minus, &name.to_string(), "host", &words)
+        }
+        Event::Published { name, host, .. } => {
+            let interface = names.name(name.interface);
+            let words = format!("is published on {}, at {}", safe(&interface), clipped(&host.to_string(), 80));
+            happened(Sign::Plus, &name.instance, name.kind.as_str(), &words)
+        }
+        Event::Renamed { kind, from, to, .. } => {
+            let words = format!("is its name now; another one here is “{}”", clipped(from, 63));
+            happened(Sign::Tilde, to, kind.as_str(), &words)
+        }
+        Event::HostRenamed { from, to } => {
+            let words = format!("is this machine now; another one here is {}", clipped(&from.to_string(), 80));
+            happened(Sign::Tilde, &to.to_string(), "host", &words)
+        }
+        Event::Heard { .. } | Event::ServiceTypeFound(_) | Event::Stopped => return None,
     };
     Some(line)
 }
@@ -72,6 +83,12 @@ pub(crate) fn whereabouts(service: &Service, names: &InterfaceNames) -> String {
     }
     let _ = write!(words, " on {}", safe(&names.name(service.name.interface)));
     words
+}
+
+fn host_at(sign: Sign, host: &Host, names: &InterfaceNames) -> String {
+    let at = list(&host.addresses, |ip| names.scoped(*ip, host.interface));
+    let words = format!("is at {} on {}", safe(&at), safe(&names.name(host.interface)));
+    happened(sign, &host.name.to_string(), "host", &words)
 }
 
 fn found(sign: Sign, service: &Service, names: &InterfaceNames) -> String {

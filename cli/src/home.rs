@@ -61,6 +61,11 @@ impl Home {
         self.path.join("identity.key")
     }
 
+    /// The file of what the node publishes, which its owner writes.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
     /// The directory of the records.
     pub(crate) fn state(&self) -> PathBuf {
         self.path.join("state")
@@ -103,7 +108,8 @@ impl Home {
         if mode & 0o077 == 0 {
             return Ok(());
         }
-        if entries.next().is_none() || self.identity().exists() {
+        let is_config = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.path() == self.config());
+        if entries.all(is_config) || self.identity().exists() {
             return fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
                 .map_err(|error| Failure::at("close to others the home", &self.path, &error));
         }

@@ -31,3 +31,8 @@ pub(crate) fn present() -> Result<Vec<Interface>, Failure> {
     landfall_smol::interfaces()
         .map_err(|error| Failure::Failed(format!("cannot list the network interfaces: {}", plain(&error))))
 }
+
+/// The names of those that a selection takes of them.
+pub(crate) fn looked_at<'a>(selection: &Selection, present: &'a [Interface]) -> Vec<&'a str> {
+    selection.choose(present).into_iter().map(|interface| interface.name.as_str()).collect()
+}

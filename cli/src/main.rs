@@ -3,7 +3,9 @@
 //! Each command has a file of its own; this one reads the command line, sets up colours and the log, and turns a failure
 //! into one line on standard error and an exit code: 1 when it did not work, 2 when it was asked wrongly.
 
+mod advertise;
 mod args;
+mod config_file;
 mod demo;
 mod discover;
 mod error;
@@ -17,7 +19,11 @@ mod node;
 #[cfg(unix)]
 mod peers;
 mod port;
+mod publishing;
+mod resolve;
 mod settled;
+mod spinner;
+mod stop;
 mod store;
 mod terminal;
 mod text;
@@ -51,7 +57,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if !matches!(failure, Failure::OutputClosed) {
+            if !matches!(failure, Failure::OutputClosed | Failure::Interrupted) {
                 let style = AnsiColor::Red.on_default().bold();
                 let _ = writeln!(anstream::stderr(), "{style}landfall:{style:#} {failure}");
             }
@@ -66,6 +72,8 @@ fn run(args: &Args) -> Result<(), Failure> {
         Command::Up(options) => up::run(options, home),
         Command::Peers(options) => ask_peers(&home()?, options),
         Command::Discover(options) => discover::run(options),
+        Command::Resolve(options) => resolve::run(options),
+        Command::Advertise(options) => advertise::run(options),
         Command::Whoami(options) => whoami::run(&home()?, options),
         Command::Demo => demo::run(),
         Command::Version(options) => version::run(options),

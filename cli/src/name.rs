@@ -8,6 +8,12 @@ pub(crate) fn default_name() -> String {
     fit(&host_name())
 }
 
+/// The label under which this machine has its addresses on the link, when nobody gives it one: the first label of the host
+/// name without what other resolvers do not take.
+pub(crate) fn host_label() -> String {
+    label(&host_name())
+}
+
 /// Checks a name that a person chose.
 pub(crate) fn parse_name(name: &str) -> Result<String, String> {
     if name.is_empty() || name.len() > LONGEST {
@@ -25,6 +31,14 @@ fn fit(host_name: &str) -> String {
     name.truncate(name.floor_char_boundary(LONGEST));
     let name = name.trim();
     if matches!(name, "" | "localhost" | "(none)") { String::from("landfall") } else { name.to_owned() }
+}
+
+fn label(host_name: &str) -> String {
+    let name = fit(host_name);
+    let label: String = name.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    // A hyphen is never longer than what it stands for, so what fitted still does.
+    let label = label.trim_matches('-');
+    if label.is_empty() { String::from("landfall") } else { label.to_owned() }
 }
 
 #[cfg(unix)]
@@ -48,6 +62,16 @@ mod tests {
         assert_eq!(fit(&"ü".repeat(40)), "ü".repeat(31));
         for nothing in ["", ".", "localhost", "localhost.localdomain", "(none)", "\u{1}"] {
             assert_eq!(fit(nothing), "landfall", "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_default_host_label_has_letters_digits_and_hyphens_and_always_fits() {
+        assert_eq!(label("studio.lan.example"), "studio");
+        assert_eq!(label("Anna’s MacBook"), "Anna-s-MacBook");
+        assert_eq!(label(&"ü".repeat(40)), "ü".repeat(31));
+        for nothing in ["", "-", "’’", "localhost", "\u{1b}"] {
+            assert_eq!(label(nothing), "landfall", "{nothing:?}");
         }
     }
 

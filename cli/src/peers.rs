@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::home::Home;
 use crate::ipc::{self, Change, ChangeView};
 use crate::terminal::{BOLD, DIM, GREEN, Sign, happened, print, round_trip};
-use crate::text::{clipped, column, width};
+use crate::text::{clipped, column, safe_json, width};
 use crate::view::{PeerView, endpoint};
 
 /// The widest a column grows for a hostile or merely long name.
@@ -33,7 +33,9 @@ pub(crate) fn run(home: &Home, options: &args::Peers) -> Result<(), Failure> {
         }
         (false, true) => {
             let peers = ask(home)?;
-            let mut text = serde_json::to_string_pretty(&peers).map_err(|error| Failure::Failed(error.to_string()))?;
+            let text = serde_json::to_string_pretty(&peers).map_err(|error| Failure::Failed(error.to_string()))?;
+            // Its own line ends are the only control characters in it.
+            let mut text = text.lines().map(safe_json).collect::<Vec<_>>().join("\n");
             text.push('\n');
             let mut out = std::io::stdout().lock();
             out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
@@ -52,7 +54,8 @@ fn watch(home: &Home, each: impl FnMut(Vec<ChangeView>) -> Result<(), Failure>) 
 }
 
 fn json(change: &ChangeView) -> Result<String, Failure> {
-    serde_json::to_string(change).map_err(|error| Failure::Failed(error.to_string()))
+    let json = serde_json::to_string(change).map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok(safe_json(&json).into_owned())
 }
 
 /// One change in words.

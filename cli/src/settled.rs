@@ -4,15 +4,17 @@
 //! a person, and a script that takes the first line, want the whole.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use landfall_core::{Event, Service, ServiceName};
 use landfall_smol::{Events, Notice};
 
 /// How long news of services is held back, for more of the same.
-const SETTLE: Duration = Duration::from_millis(200);
+const SETTLE: Duration = Duration::from_millis(100);
 
-/// A subscription whose news of services is held back for a moment; all other news passes at once.
+/// A subscription whose news of services is held back for a moment, unless it has addresses of both families; all other
+/// news passes at once.
 pub(crate) struct Settled {
     events: Events,
     /// What to tell of each service, and whether it is new.
@@ -92,8 +94,14 @@ impl Settled {
             | Event::HostRenamed { .. }
             | Event::Stopped => return Some(event),
         };
-        self.due.get_or_insert_with(|| Instant::now() + SETTLE);
         let new = new || self.held.get(&service.name).is_some_and(|(_, new)| *new);
+        let has = |is_family: fn(&IpAddr) -> bool| service.addresses.iter().any(is_family);
+        if has(IpAddr::is_ipv4) && has(IpAddr::is_ipv6) {
+            self.held.remove(&service.name);
+            self.due = self.due.filter(|_| !self.held.is_empty());
+            return Some(if new { Event::ServiceFound(service) } else { Event::ServiceChanged(service) });
+        }
+        self.due.get_or_insert_with(|| Instant::now() + SETTLE);
         self.held.insert(service.name.clone(), (service, new));
         None
     }

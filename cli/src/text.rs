@@ -24,6 +24,23 @@ pub(crate) fn safe(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// JSON with every such character written as `\\uXXXX`, which means the same to whoever parses it. `json` must be valid, so
+/// that these characters occur in strings only.
+pub(crate) fn safe_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_unsafe) {
+        return Cow::Borrowed(json);
+    }
+    let mut shown = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_unsafe(c) {
+            shown.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Whether a character acts on the terminal, or on how its neighbours read, instead of being seen.
 fn is_unsafe(c: char) -> bool {
     c.is_control() // C0, DEL and C1
@@ -110,6 +127,16 @@ mod tests {
             let shown = safe(&c.to_string()).into_owned();
             assert!(!shown.contains(is_unsafe), "{c:?}");
         }
+    }
+
+    #[test]
+    fn json_stays_what_it_says_and_acts_on_no_terminal() {
+        let hostile = "\u{9b}2J\u{202e}\u{7f}\u{e0041}\u{1b}[1m\n“ü”";
+        let json = serde_json::to_string(hostile).unwrap();
+        let shown = safe_json(&json);
+        assert!(!shown.contains(is_unsafe), "{shown:?}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), hostile);
+        assert!(matches!(safe_json("\"ü\""), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -4,26 +4,26 @@
 //! runs the node, answers on the socket and waits for signals; printing has a thread of its own.
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use async_signal::{Signal, Signals};
-use landfall_core::{BrowseScope, Command, Config, Event, Profile, SoftwareKeyring};
-use landfall_smol::{Handle, NodeOptions, Notice};
+use landfall_core::{BrowseScope, Command, CommandError, Config, Event, Profile, Publication, SoftwareKeyring};
+use landfall_smol::{Handle, NodeOptions, Notice, RequestError};
 use smol::LocalExecutor;
-use smol::stream::StreamExt;
 
 use crate::args;
+use crate::config_file::{Agent, Settings};
 use crate::error::{Failure, plain};
 use crate::home::Home;
 use crate::node::{broke_down, cannot_start};
+use crate::publishing::{caution, note};
 use crate::settled::Settled;
+use crate::stop::Signals;
 use crate::store::FileStore;
 use crate::terminal::{BOLD, DIM, Printer, Sign, happened};
 use crate::text::safe;
 use crate::{happenings, identity_file, interfaces, name, port};
 
-/// For the goodbyes; the engine itself takes 200 ms at most.
-const FAREWELL: Duration = Duration::from_millis(700);
+/// The type of the services that nodes are.
+const NODES: &str = "_landfall._tcp";
 
 /// Runs the command.
 pub(crate) fn run(options: &args::Up, locate: impl FnOnce() -> Result<Home, Failure>) -> Result<(), Failure> {
@@ -34,13 +34,24 @@ pub(crate) fn run(options: &args::Up, locate: impl FnOnce() -> Result<Home, Fail
     }
     let selection = interfaces::select(&options.interface)?;
     let home = locate()?;
+    let settings = Settings::load(options.config.as_deref(), &home)?;
+    let name = options.name.clone().unwrap_or_else(name::default_name);
+    let publications = settings.publications(&name)?;
     port::check(&selection, !options.no_ipv4, !options.no_ipv6)?;
     home.create()?;
     let _lock = home.lock()?;
     let keyring = identity_file::load_or_create(&home)?;
     let (store, records) = FileStore::open(&home.state())?;
+    let host = settings.host.unwrap_or_else(name::host_label);
+    publications.iter().for_each(caution);
+    if options.no_mdns && !publications.is_empty() {
+        note("nothing of the config file is published with --no-mdns");
+    }
+    let card = |agent: &Agent| format!("http://{host}.local:{}{}", agent.port, agent.card);
     let profile = Profile {
-        name: options.name.clone().unwrap_or_else(name::default_name),
+        name,
+        services: settings.agent.iter().map(|agent| (String::from("_a2a._tcp"), agent.port)).collect(),
+        agent_card: settings.agent.as_ref().map(card),
         capabilities: options.capability.clone(),
         software: format!("landfall/{}", env!("CARGO_PKG_VERSION")),
         ..Profile::default()
@@ -50,11 +61,14 @@ pub(crate) fn run(options: &args::Up, locate: impl FnOnce() -> Result<Home, Fail
         interfaces: selection,
         ipv4: !options.no_ipv4,
         ipv6: !options.no_ipv6,
+        host: Some(host),
+        dns_sd: !options.no_mdns,
+        mdns_unicast: settings.mdns_unicast,
         records,
         ..Config::node(keyring.id(), profile)
     };
     let executor = Rc::new(LocalExecutor::new());
-    smol::block_on(executor.run(live(Rc::clone(&executor), options, &home, config, keyring, store)))
+    smol::block_on(executor.run(live(Rc::clone(&executor), options, &home, config, publications, keyring, store)))
 }
 
 async fn live(
@@ -62,10 +76,11 @@ async fn live(
     options: &args::Up,
     home: &Home,
     config: Config,
+    publications: Vec<Publication>,
     keyring: SoftwareKeyring,
     store: FileStore,
 ) -> Result<(), Failure> {
-    let mut signals = signals()?;
+    let mut signals = Signals::listen()?;
     let printer = Rc::new(
         Printer::start().map_err(|error| Failure::Failed(format!("cannot start a thread: {}", plain(&error))))?,
     );
@@ -86,18 +101,11 @@ async fn live(
     // Dropping the task would end the node without its goodbyes.
     let mut running = executor.spawn(driver.run());
     if !options.no_mdns {
-        let handle = handle.clone();
-        executor
-            .spawn(async move {
-                if let Err(error) = handle.command(Command::Browse(BrowseScope::All)).await {
-                    tracing::warn!("cannot look for services: {error}");
-                }
-            })
-            .detach();
+        executor.spawn(look_and_publish(handle.clone(), publications)).detach();
     }
 
     let asked_to_stop = async {
-        let _ = signals.next().await;
+        signals.next().await;
         Ok(())
     };
     let nobody_reads = async { Err(printer.failed().await) };
@@ -106,23 +114,9 @@ async fn live(
     let outcome =
         smol::future::or(smol::future::or(asked_to_stop, nobody_reads), smol::future::or(ended, answering)).await;
 
-    let impatient = async {
-        let _ = signals.next().await;
-        std::process::exit(130);
-    };
-    let farewell = async {
-        handle.stop().await;
-        telling.await;
-        Ok(())
-    };
-    let late = async {
-        smol::Timer::after(FAREWELL).await;
-        Err(())
-    };
-    let said: Result<(), ()> = smol::future::or(impatient, smol::future::or(farewell, late)).await;
+    let said = signals.farewell(&handle, telling).await;
     if outcome.is_ok() {
-        let words =
-            if said.is_ok() { "said goodbye and stopped" } else { "stopped; its goodbyes were not sent in time" };
+        let words = if said { "said goodbye and stopped" } else { "stopped; its goodbyes were not sent in time" };
         printer.line(happened(Sign::Minus, &name, "this node", words));
     }
     if let Some(printer) = Rc::into_inner(printer) {
@@ -131,12 +125,16 @@ async fn live(
     outcome
 }
 
-fn signals() -> Result<Signals, Failure> {
-    #[cfg(unix)]
-    let wanted = [Signal::Int, Signal::Term, Signal::Hup];
-    #[cfg(not(unix))]
-    let wanted = [Signal::Int];
-    Signals::new(wanted).map_err(|error| Failure::Failed(format!("cannot listen for signals: {}", plain(&error))))
+async fn look_and_publish(handle: Handle, publications: Vec<Publication>) {
+    let commands = publications.into_iter().map(Command::Publish);
+    for command in std::iter::once(Command::Browse(BrowseScope::All)).chain(commands) {
+        match handle.command(command).await {
+            Ok(_) => {}
+            // It is stopping, and says so itself.
+            Err(RequestError::Gone | RequestError::Refused(CommandError::Stopping)) => return,
+            Err(error) => tracing::warn!("multicast DNS: {error}"),
+        }
+    }
 }
 
 fn introduce(printer: &Printer, id: &str, name: &str, home: &Home) {
@@ -151,6 +149,10 @@ async fn tell(mut events: Settled, handle: Handle, printer: Rc<Printer>) {
     while let Some(notice) = events.next().await {
         match notice {
             Notice::Event(Event::Stopped) => {}
+            // Nodes are told of as peers, who have proved themselves; their services say the same again and prove nothing.
+            Notice::Event(Event::ServiceFound(service) | Event::ServiceChanged(service))
+                if service.name.kind.as_str() == NODES => {}
+            Notice::Event(Event::ServiceLost(name)) if name.kind.as_str() == NODES => {}
             Notice::Event(event) => {
                 if let Ok(Some(line)) = handle.inspect(move |engine| happenings::describe(&event, engine)).await {
                     printer.line(line);

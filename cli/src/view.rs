@@ -73,6 +73,11 @@ impl InterfaceNames {
         Self(interfaces.iter().map(|interface| (interface.index, interface.name.clone())).collect())
     }
 
+    /// Whether none is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The interface's name, or its number when it is gone.
     pub(crate) fn name(&self, index: u32) -> String {
         self.0.get(&index).cloned().unwrap_or_else(|| index.to_string())

@@ -126,6 +126,12 @@ fn a_home_of_ours_that_is_open_is_closed_and_a_directory_of_others_is_refused() 
     run_in(home.path(), &["whoami"]).ok();
     assert_eq!(mode(home.path()), 0o700);
 
+    let prepared = directory();
+    fs::write(prepared.path().join("config.toml"), "").unwrap();
+    fs::set_permissions(prepared.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    run_in(prepared.path(), &["whoami"]).ok();
+    assert_eq!(mode(prepared.path()), 0o700, "somebody wrote the config file first");
+
     let other = directory();
     fs::write(other.path().join("letter.txt"), "").unwrap();
     fs::set_permissions(other.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -167,7 +173,8 @@ fn up_without_foreground_says_how_to_start_it_and_makes_nothing() {
 fn an_unknown_interface_is_named_with_those_that_exist_and_nothing_is_made() {
     let directory = directory();
     let home = directory.path().join("home");
-    for command in [&["up", "--foreground"][..], &["discover"]] {
+    let advertise = ["advertise", "x", "--type", "_x._tcp", "--port", "1"];
+    for command in [&["up", "--foreground"][..], &["discover"], &["resolve", "nas.local"], &advertise] {
         let refused = run_in(&home, &[command, &["--interface", "eth\u{1b}[31m77"]].concat());
         let line = refused.one_line(2);
         assert!(line.contains("eth\\u{1b}[31m77") && line.contains(loopback()), "{line}");
@@ -178,7 +185,7 @@ fn an_unknown_interface_is_named_with_those_that_exist_and_nothing_is_made() {
 #[test]
 fn a_wrong_command_line_is_exit_code_2() {
     let long = "x".repeat(64);
-    let cases: [&[&str]; 12] = [
+    let cases: [&[&str]; 14] = [
         &[],
         &["fly"],
         &["peers", "--no-such-flag"],
@@ -189,6 +196,8 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["discover", "not-a-type"],
         &["discover", "--timeout", "soon"],
         &["discover", "--timeout", "1s", "--watch"],
+        &["resolve"],
+        &["advertise"],
         &["--color", "sometimes", "version"],
         &["--log", "l=o=u=d", "version"],
     ];
@@ -202,6 +211,138 @@ fn a_wrong_command_line_is_exit_code_2() {
 }
 
 #[test]
+fn a_wrong_value_is_refused_by_the_flag_that_gave_it_with_what_it_should_be() {
+    let advertise = ["advertise", "Files", "--type", "_http._tcp", "--port", "80"];
+    let long = "x".repeat(64);
+    let pair = format!("k={}", "x".repeat(254));
+    let cases: [(&[&str], &[&str]); 24] = [
+        (&["discover", "ipp"], &["[TYPE]", "`_http._tcp`", "perhaps _ipp._tcp"]),
+        (&["discover", "_universal._sub._ipp._tcp"], &["[TYPE]", "_ipp._tcp --subtype _universal"]),
+        (&["discover", "--subtype", "_universal"], &["<TYPE>", "required"]),
+        (&["discover", "_ipp._tcp", "--subtype", ""], &["--subtype", "one label"]),
+        (&["discover", "_ipp._tcp", "--subtype", &long], &["--subtype", "63 bytes"]),
+        (&["resolve", ""], &["<HOST>", "nas.local"]),
+        (&["resolve", "10.0.0.1"], &["<HOST>", "an address already"]),
+        (&["resolve", "a..b"], &["<HOST>", "labels of 1 to 63 bytes"]),
+        (&["resolve", "nas.local", "-4", "-6"], &["--ipv4", "--ipv6"]),
+        (&["resolve", "nas.local", "--timeout", "0"], &["--timeout", "from 1ms"]),
+        (&["advertise", "", "--type", "_http._tcp", "--port", "80"], &["<NAME>", "1 to 63 bytes"]),
+        (&["advertise", &long, "--type", "_http._tcp", "--port", "80"], &["<NAME>", "1 to 63 bytes"]),
+        (&["advertise", "a\nb", "--type", "_http._tcp", "--port", "80"], &["<NAME>", "without control characters"]),
+        (&["advertise", "Files", "--port", "80"], &["--type", "required"]),
+        (&["advertise", "Files", "--type", "http", "--port", "80"], &["--type", "perhaps _http._tcp"]),
+        (&["advertise", "Files", "--type", "_http._tcp"], &["--port", "required"]),
+        (&["advertise", "Files", "--type", "_http._tcp", "--port", "65536"], &["--port", "65535"]),
+        (&["--txt", ""], &["--txt", "a TXT key must be 1 or more"]),
+        (&["--txt", "=v"], &["--txt", "a TXT key must be 1 or more"]),
+        (&["--txt", "ä=1"], &["--txt", "printable ASCII"]),
+        (&["--txt", &pair], &["--txt", "at most 255 bytes"]),
+        (&["--subtype", "a\tb"], &["--subtype", "one label"]),
+        (&["--host", "a.b"], &["--host", "without dots"]),
+        (&["--host", ""], &["--host", "1 to 63 bytes"]),
+    ];
+    for (case, expected) in cases {
+        let is_rest = case[0].starts_with("--");
+        let done = run(&[if is_rest { &advertise[..] } else { &[] }, case].concat());
+        assert_eq!(done.code, Some(2), "{case:?}: {done:?}");
+        for words in expected {
+            assert!(done.err.contains(words), "{case:?}: {words:?}: {}", done.err);
+        }
+    }
+}
+
+#[test]
+fn a_service_that_no_record_can_carry_is_refused_in_one_line_that_names_the_flag() {
+    let advertise = ["advertise", "Files", "--type", "_http._tcp", "--port", "80"];
+    let refused = |more: &[&str]| {
+        let done = run(&[&advertise[..], more].concat());
+        done.one_line(2).to_owned()
+    };
+    let line = refused(&["--txt", "a=1", "--txt", "A"]);
+    assert!(line.contains("--txt: the TXT key A is there twice"), "{line}");
+    let pairs: Vec<String> = (0..40).map(|number| format!("k{number}={}", "x".repeat(240))).collect();
+    let all: Vec<&str> = pairs.iter().flat_map(|pair| ["--txt", pair]).collect();
+    let line = refused(&all);
+    assert!(line.contains("--txt: the TXT record must be at most 8900 bytes"), "{line}");
+    let line = refused(&["--subtype", "_a"].repeat(17));
+    assert!(line.contains("--subtype: the list of subtypes must be at most 16 long"), "{line}");
+}
+
+#[test]
+fn what_other_programs_may_not_take_is_noted_and_published_all_the_same() {
+    let long = format!("elevenchars={}", "x".repeat(240));
+    let arguments =
+        ["advertise", "N", "--type", "_careagent-neuron._tcp", "--port", "3000", "--txt", &long, "--txt", "a=b"];
+    let network = ["--interface", loopback(), "--json"];
+    let child = landfall(&[&arguments[..], &network, &["--txt", "ver=v1.0"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
+    let done = finish(child);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    for note in ["15 characters of RFC 6335", "9 characters of RFC 6763", "over 256"] {
+        assert!(
+            done.err.lines().any(|line| line.starts_with("landfall: note: N: ") && line.contains(note)),
+            "{done:?}"
+        );
+    }
+    assert_eq!(done.err.lines().count(), 3, "{done:?}");
+}
+
+#[test]
+fn a_config_file_that_cannot_be_is_refused_with_its_line_before_anything_is_made() {
+    let directory = directory();
+    let (home, file) = (directory.path().join("home"), directory.path().join("my.toml"));
+    let refused = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let done = run_in(&home, &["up", "--foreground", "--config", file.to_str().unwrap()]);
+        done.one_line(2).to_owned()
+    };
+    let service = "[[service]]\nname = \"Files\"\ntype = \"_http._tcp\"\nport = 80\n";
+    let line = refused(&format!("{service}prot = 81\n"));
+    assert!(
+        line.contains("my.toml, line 5, column 1: ") && line.contains("`prot`") && line.contains("`port`"),
+        "{line}"
+    );
+    let line = refused(&[service, service].concat());
+    assert!(line.contains("line 6, column 8: ") && line.contains("rename one of them"), "{line}");
+    let line = refused("\"\\u001b[31m\" = 1");
+    assert!(line.contains("line 1, column 1: unknown field `\\u{1b}[31m`") && !line.contains('\u{1b}'), "{line}");
+    fs::write(&file, [0xff]).unwrap();
+    let done = run_in(&home, &["up", "--foreground", "--config", file.to_str().unwrap()]);
+    assert!(done.one_line(2).contains("UTF-8"), "{done:?}");
+    fs::remove_file(&file).unwrap();
+    let done = run_in(&home, &["up", "--foreground", "--config", file.to_str().unwrap()]);
+    assert!(done.one_line(1).contains("my.toml: no such file"), "{done:?}");
+    assert!(!home.exists());
+
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("config.toml"), "speed = 1").unwrap();
+    let done = run_in(&home, &["up", "--foreground"]);
+    assert!(done.one_line(2).contains("home/config.toml, line 1, column 1: "), "{done:?}");
+    assert_eq!(names(&home), ["config.toml"]);
+}
+
+#[test]
+fn a_host_that_nobody_is_leaves_exit_code_1_and_a_line_that_says_where_we_looked() {
+    let arguments = ["resolve", "no-such-host", "--timeout", "300ms", "--interface", loopback()];
+    for more in [&[][..], &["--json"], &["-4"], &["-6"]] {
+        let done = run(&[&arguments[..], more].concat());
+        let line = done.one_line(1);
+        for words in ["no-such-host.local or no-such-host", "within 300ms", loopback(), "landfall discover"] {
+            assert!(line.contains(words), "{line}");
+        }
+    }
+    let done = run(&["resolve", "www.example.com", "--timeout", "100ms", "--interface", loopback()]);
+    assert!(done.one_line(1).contains("DNS"), "{done:?}");
+    let done = run(&["resolve", "a\u{202e}b.local", "--timeout", "100ms", "--interface", loopback()]);
+    assert!(!done.one_line(1).contains('\u{202e}'), "{done:?}");
+}
+
+#[test]
 fn the_version_is_told_to_people_and_programs() {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(run(&["version"]).ok(), format!("landfall {version}\n"));
@@ -211,9 +352,12 @@ fn the_version_is_told_to_people_and_programs() {
 
 #[test]
 fn every_command_explains_itself() {
-    for command in ["up", "peers", "discover", "whoami", "demo", "version"] {
+    for command in ["up", "peers", "discover", "resolve", "advertise", "whoami", "demo", "version"] {
         let help = run(&[command, "--help"]);
         assert!(help.ok().contains("Usage: landfall "), "{command}");
+        let simple = matches!(command, "whoami" | "demo" | "version");
+        assert!(simple || help.ok().contains(&format!("Examples:\n  landfall {command}")), "{command}");
+        assert!(help.ok().lines().all(|line| line.chars().count() <= 100), "{command}");
     }
     assert!(run(&["--help"]).ok().contains("Examples:"));
 }

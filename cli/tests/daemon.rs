@@ -44,6 +44,18 @@ fn it_says_first_who_it_is_and_where_it_announces() {
 }
 
 #[test]
+fn services_of_a_config_file_without_multicast_dns_are_noted_and_nothing_else_is_kept_from_starting() {
+    let home = directory();
+    let service = "[[service]]\nname = \"Fi\u{202e}les\"\ntype = \"_careagent-neuron._tcp\"\nport = 80\n";
+    fs::write(home.path().join("config.toml"), service).unwrap();
+    let daemon = Daemon::start(home.path(), &[]);
+    let notes: Vec<String> = daemon.errors.try_iter().filter(|line| line.starts_with("landfall: note: ")).collect();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains("Fi\\u{202e}les: _careagent-neuron._tcp is longer"), "{notes:?}");
+    assert!(notes[1].contains("nothing of the config file is published with --no-mdns"), "{notes:?}");
+}
+
+#[test]
 fn everything_in_the_home_is_its_owners_alone() {
     let home = directory();
     let daemon = Daemon::start(home.path(), &[]);

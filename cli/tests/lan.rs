@@ -13,7 +13,13 @@ mod idleness;
 mod links;
 #[path = "lan/node.rs"]
 mod node;
+#[path = "lan/program.rs"]
+mod program;
+#[path = "lan/publishing.rs"]
+mod publishing;
 #[path = "lan/refusals.rs"]
 mod refusals;
+#[path = "lan/resolving.rs"]
+mod resolving;
 #[path = "lan/services.rs"]
 mod services;

@@ -4,6 +4,9 @@
 //! A unicast datagram to a shared port would reach one of the sockets and no other, so each node has a unicast socket of
 //! its own beside, on 17892 if that is free and on any port otherwise, and sends from it. The shared sockets are bound
 //! to the broadcast or group address, where they get nothing else and clash with no unicast socket.
+//!
+//! So it is with port 5353, which is shared with the machine's other mDNS programs: what is sent to one of its addresses
+//! there is left to them, unless the node was told that there are none.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,11 +20,13 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 pub(crate) const BEACON_PORT: u16 = 17892;
 /// The group that IPv6 beacons go to: link-local, transient.
 pub(crate) const BEACON_GROUP: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0, 0x4c46);
-/// UDP port of multicast DNS (RFC 6762 §3).
+/// UDP port of multicast DNS.
+//= RFC 6762 §5.2 "MUST send its Multicast DNS queries from UDP source port 5353"
 const MDNS_PORT: u16 = 5353;
 const MDNS_GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const MDNS_GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
-/// RFC 6762 §11: all of its packets are sent with this.
+/// The hop limit of all of its packets.
+//= RFC 6762 §11 "SHOULD be sent with IP TTL set to 255"
 const MDNS_TTL: u32 = 255;
 /// An interface with more IPv4 prefixes than this is served on the first so many.
 const MOST_PREFIXES: usize = 4;
@@ -55,6 +60,8 @@ pub(crate) enum Role {
     MdnsV4(Ipv4Addr),
     /// Multicast DNS over IPv6.
     MdnsV6,
+    /// Multicast DNS that is sent to this address of the interface alone.
+    MdnsUnicast(IpAddr),
 }
 
 /// Which protocols to open sockets for.
@@ -62,7 +69,10 @@ pub(crate) enum Role {
 pub(crate) struct Families {
     pub(crate) ipv4: bool,
     pub(crate) ipv6: bool,
+    pub(crate) beacon: bool,
     pub(crate) mdns: bool,
+    /// Whether port 5353 of the interfaces' own addresses is ours.
+    pub(crate) mdns_unicast: bool,
 }
 
 impl Endpoint {
@@ -70,19 +80,29 @@ impl Endpoint {
     /// to the wildcard address, the unicast one has to give way.
     pub(crate) fn all_of(interface: &Interface, families: Families) -> Vec<Self> {
         let mut roles = Vec::new();
+        // Where the shared socket is bound to the wildcard address it hears unicast, too.
+        let mdns_unicast = families.mdns && families.mdns_unicast && GROUPS_CAN_SEND;
         if families.ipv4 {
             let prefixes = ipv4_prefixes(interface);
-            let broadcasts = prefixes.iter().filter_map(|(prefix, _)| prefix.broadcast());
-            roles.extend(broadcasts.map(Role::Broadcast));
-            roles.extend(prefixes.iter().map(|&(prefix, ip)| Role::UnicastV4(prefix, ip)));
+            if families.beacon {
+                let broadcasts = prefixes.iter().filter_map(|(prefix, _)| prefix.broadcast());
+                roles.extend(broadcasts.map(Role::Broadcast));
+                roles.extend(prefixes.iter().map(|&(prefix, ip)| Role::UnicastV4(prefix, ip)));
+            }
             roles.extend(prefixes.first().filter(|_| families.mdns).map(|&(_, ip)| Role::MdnsV4(ip)));
+            let own = prefixes.iter().filter(|_| mdns_unicast);
+            roles.extend(own.map(|&(_, ip)| Role::MdnsUnicast(ip.into())));
         }
         let candidates = ipv6_candidates(interface);
         if families.ipv6 && !candidates.is_empty() {
             let multicast = interface.multicast;
-            roles.extend(multicast.then_some(Role::Group));
-            roles.push(Role::UnicastV6 { candidates, multicast });
+            let own = candidates.first().filter(|_| multicast && mdns_unicast).copied();
+            if families.beacon {
+                roles.extend(multicast.then_some(Role::Group));
+                roles.push(Role::UnicastV6 { candidates, multicast });
+            }
             roles.extend((multicast && families.mdns).then_some(Role::MdnsV6));
+            roles.extend(own.map(|ip| Role::MdnsUnicast(ip.into())));
         }
         let endpoint = |role| Self { interface: interface.index, name: interface.name.clone(), role };
         roles.into_iter().map(endpoint).collect()
@@ -91,7 +111,7 @@ impl Endpoint {
     pub(crate) fn channel(&self) -> Channel {
         match self.role {
             Role::Broadcast(_) | Role::Group | Role::UnicastV4(..) | Role::UnicastV6 { .. } => Channel::Beacon,
-            Role::MdnsV4(_) | Role::MdnsV6 => Channel::Mdns,
+            Role::MdnsV4(_) | Role::MdnsV6 | Role::MdnsUnicast(_) => Channel::Mdns,
         }
     }
 
@@ -108,6 +128,7 @@ impl Endpoint {
             }
             Role::MdnsV4(_) => channel == Channel::Mdns && destination.is_ipv4(),
             Role::MdnsV6 => channel == Channel::Mdns && destination.is_ipv6(),
+            Role::MdnsUnicast(_) => return None,
         };
         fits.then_some(0)
     }
@@ -117,7 +138,7 @@ impl Endpoint {
         match &self.role {
             Role::UnicastV4(prefix, ip) => address == *ip || prefix.contains(address),
             Role::UnicastV6 { .. } => address.is_ipv6(),
-            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 => false,
+            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 | Role::MdnsUnicast(_) => false,
         }
     }
 
@@ -165,9 +186,31 @@ impl Endpoint {
                 socket.set_multicast_loop_v6(true)?;
                 socket
             }
+            Role::MdnsUnicast(ip) => {
+                let address = self.own(*ip, MDNS_PORT);
+                let socket = shared(Domain::for_address(address))?;
+                socket.bind(&address.into())?;
+                socket
+            }
         };
         socket.set_nonblocking(true)?;
         Ok(socket.into())
+    }
+
+    fn own(&self, ip: IpAddr, port: u16) -> SocketAddr {
+        match ip {
+            IpAddr::V4(ip) => v4(ip, port),
+            IpAddr::V6(ip) => self.v6(ip, port),
+        }
+    }
+
+    /// Whether another program hears unicast at this address already, or would be robbed of it: it is bound to the address
+    /// and port, or to the port of all addresses. Programs that are bound to a group are no hindrance.
+    pub(crate) fn is_taken(&self) -> bool {
+        let Role::MdnsUnicast(ip) = self.role else { return false };
+        let address = self.own(ip, MDNS_PORT);
+        let bound = new(Domain::for_address(address)).and_then(|socket| socket.bind(&address.into()));
+        bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
     }
 
     fn open_first(&self, candidates: &[Ipv6Addr]) -> io::Result<Socket> {
@@ -202,16 +245,18 @@ impl Endpoint {
         let port = if self.channel() == Channel::Mdns { MDNS_PORT } else { BEACON_PORT };
         let name = &self.name;
         match self.role {
-            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 if in_use => format!(
-                "{name}: cannot listen at {self}: another program has UDP port {port} for itself, so nobody who calls \
+            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 | Role::MdnsUnicast(_) if in_use => {
+                format!(
+                    "{name}: cannot listen at {self}: another program has UDP port {port} for itself, so nobody who calls \
                  there is heard; end that program{} or make it share the port; tried again until then",
-                if cfg!(target_os = "linux") {
-                    format!(" (`ss -lunp 'sport = :{port}'` names it)")
-                } else {
-                    String::new()
-                }
-            ),
-            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 => {
+                    if cfg!(target_os = "linux") {
+                        format!(" (`ss -lunp 'sport = :{port}'` names it)")
+                    } else {
+                        String::new()
+                    }
+                )
+            }
+            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 | Role::MdnsUnicast(_) => {
                 format!(
                     "{name}: cannot listen at {self}: {error}; nobody who calls there is heard; tried again until it works"
                 )
@@ -237,6 +282,8 @@ impl fmt::Display for Endpoint {
             }
             Role::MdnsV4(_) => write!(f, "{MDNS_GROUP_V4}:{MDNS_PORT}"),
             Role::MdnsV6 => write!(f, "[{MDNS_GROUP_V6}%{}]:{MDNS_PORT}", self.name),
+            Role::MdnsUnicast(IpAddr::V4(ip)) => write!(f, "{ip}:{MDNS_PORT}"),
+            Role::MdnsUnicast(IpAddr::V6(ip)) => write!(f, "[{ip}%{}]:{MDNS_PORT}", self.name),
         }
     }
 }
@@ -319,7 +366,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: Families = Families { ipv4: true, ipv6: true, mdns: true };
+    const ALL: Families = Families { ipv4: true, ipv6: true, beacon: true, mdns: true, mdns_unicast: false };
 
     fn interface(addresses: &[(&str, u8)]) -> Interface {
         let address = |(ip, prefix): &(&str, u8)| (ip.parse().unwrap(), *prefix);
@@ -338,6 +385,20 @@ mod tests {
         assert_eq!(texts(&both, ALL), [v4, v6].concat());
         assert_eq!(texts(&both, Families { ipv6: false, ..ALL }), v4);
         assert_eq!(texts(&both, Families { ipv4: false, mdns: false, ..ALL }), v6[..2]);
+    }
+
+    #[test]
+    fn multicast_dns_needs_no_beacon_and_has_unicast_sockets_only_when_the_port_is_ours() {
+        let both = interface(&[("10.1.0.2", 16), ("10.2.0.1", 24), ("fe80::2", 64)]);
+        let quiet = Families { beacon: false, ..ALL };
+        assert_eq!(texts(&both, quiet), ["224.0.0.251:5353", "[ff02::fb%eth0]:5353"]);
+        let ours = texts(&both, Families { mdns_unicast: true, ..quiet });
+        if GROUPS_CAN_SEND {
+            let own = ["10.1.0.2:5353", "10.2.0.1:5353"];
+            let expected = [&["224.0.0.251:5353"][..], &own, &["[ff02::fb%eth0]:5353", "[fe80::2%eth0]:5353"]].concat();
+            assert_eq!(ours, expected);
+        }
+        assert!(texts(&both, Families { mdns: false, mdns_unicast: true, ..quiet }).is_empty());
     }
 
     #[test]

@@ -58,6 +58,7 @@ mod counters;
 mod driver;
 mod endpoint;
 mod events;
+mod fragments;
 mod handle;
 mod interfaces;
 mod journal;

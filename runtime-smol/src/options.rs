@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use landfall_core::{Config, ConfigError, Engine, Keyring};
 use smol::channel::unbounded;
+use tracing::warn;
 
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::endpoint::Families;
+use crate::endpoint::{Endpoint, Families};
 use crate::handle::{Handle, connect};
+use crate::interfaces::interfaces;
 use crate::journal::Journal;
 use crate::sockets::Sockets;
 use crate::store::{MemoryStore, Store};
@@ -28,6 +30,7 @@ pub struct NodeOptions {
     store: Box<dyn Store>,
     tap: Option<Box<dyn Tap>>,
     seed: Option<[u8; 32]>,
+    beacon: bool,
     mdns: bool,
     offload_above: u32,
 }
@@ -55,6 +58,7 @@ impl NodeOptions {
             store: Box::new(MemoryStore::default()),
             tap: None,
             seed: None,
+            beacon: true,
             mdns: false,
             offload_above: WORTH_A_THREAD,
         }
@@ -87,7 +91,18 @@ impl NodeOptions {
         self
     }
 
+    /// Whether to open sockets for beacons, on port 17892. On unless said otherwise; one who only publishes, browses or
+    /// resolves by multicast DNS needs none.
+    #[must_use]
+    pub fn beacon(mut self, beacon: bool) -> Self {
+        self.beacon = beacon;
+        self
+    }
+
     /// Whether to open sockets for multicast DNS, on port 5353 beside whoever else is there. Off unless asked for.
+    ///
+    /// What is sent to that port of one of the machine's own addresses is heard only if `Config::mdns_unicast` says that no
+    /// other program shares the port. Where one turns out to, [`NodeOptions::build`] warns and leaves such datagrams to it.
     #[must_use]
     pub fn mdns(mut self, mdns: bool) -> Self {
         self.mdns = mdns;
@@ -107,8 +122,10 @@ impl NodeOptions {
     /// # Errors
     /// When the configuration is refused, or the system gives no seed or no thread.
     pub fn build(self) -> Result<(Node, Handle), StartError> {
-        let Self { config, keyring, store, mut tap, seed, mdns, offload_above } = self;
-        let families = Families { ipv4: config.ipv4, ipv6: config.ipv6, mdns };
+        let Self { mut config, keyring, store, mut tap, seed, beacon, mdns, offload_above } = self;
+        config.mdns_unicast = mdns && config.mdns_unicast && has_mdns_port(&config);
+        let mdns_unicast = config.mdns_unicast;
+        let families = Families { ipv4: config.ipv4, ipv6: config.ipv6, beacon, mdns, mdns_unicast };
         let seed = seed.map_or_else(crate::seed, Ok).map_err(StartError::System)?;
         let clock = Clock::start();
         let now = clock.now();
@@ -151,6 +168,22 @@ impl Node {
     }
 }
 
+/// Whether nobody else on this machine hears what is sent to port 5353 of the addresses that a node would use.
+fn has_mdns_port(config: &Config) -> bool {
+    // What is wrong with the list is said when the node is run.
+    let present = interfaces().unwrap_or_default();
+    let families = Families { ipv4: config.ipv4, ipv6: config.ipv6, beacon: false, mdns: true, mdns_unicast: true };
+    let mut wanted = config.interfaces.choose(&present).into_iter().flat_map(|i| Endpoint::all_of(i, families));
+    let Some(taken) = wanted.find(Endpoint::is_taken) else { return true };
+    warn!(
+        "{}: another program on this machine hears multicast DNS at {taken}, so unicast there is left to it; end that \
+         program{} or do not set mdns_unicast",
+        taken.name,
+        if cfg!(target_os = "linux") { " (`ss -lunp 'sport = :5353'` names it)" } else { "" }
+    );
+    false
+}
+
 /// The keyring of those who have no key.
 struct NoKey;
 
@@ -164,6 +197,7 @@ impl fmt::Debug for NodeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NodeOptions")
             .field("config", &self.config)
+            .field("beacon", &self.beacon)
             .field("mdns", &self.mdns)
             .field("offload_above", &self.offload_above)
             .finish_non_exhaustive()

@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 
-use landfall_core::Transmit;
+use landfall_core::{Channel, Transmit};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use smol::Async;
 use tracing::{debug, info, trace, warn};
 
 use crate::counters::DriverCounters;
 use crate::endpoint::Endpoint;
+use crate::fragments;
 
 /// How many datagrams wait for a socket that is not ready to send; over it the oldest are lost.
 const BACKLOG: usize = 64;
@@ -39,6 +40,9 @@ impl Port {
         let socket = endpoint.open()?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let local = socket.local_addr()?;
+        if endpoint.channel() == Channel::Mdns {
+            fragments::allow(&socket, local.is_ipv4())?;
+        }
         debug!(interface = ?endpoint.name, index = endpoint.interface, %local, role = ?endpoint.role, "opened a socket");
         let backlog = VecDeque::new();
         Ok(Self { endpoint, local, io: Async::new(socket)?, state, backlog, send_failures: 0, receive_failures: 0 })
@@ -153,7 +157,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use bytes::Bytes;
-    use landfall_core::{Channel, InterfaceAddress};
+    use landfall_core::InterfaceAddress;
 
     use super::*;
     use crate::endpoint::Role;
@@ -197,6 +201,20 @@ mod tests {
             }
             assert_eq!(lengths, sizes);
         });
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn multicast_dns_may_be_fragmented_and_nothing_else() {
+        use nix::sys::socket::{getsockopt, sockopt::Ipv6DontFrag};
+        use rustix::net::sockopt::{Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, ip_mtu_discover, ipv6_mtu_discover};
+        let on_loopback = |role| Port::open(Endpoint { interface: 1, name: "lo".to_owned(), role }).unwrap();
+        let discovery = |port: &Port| ip_mtu_discover(port.io.get_ref()).unwrap();
+        assert_eq!(discovery(&on_loopback(Role::MdnsV4(Ipv4Addr::LOCALHOST))), Ipv4PathMtuDiscovery::DONT);
+        assert_eq!(discovery(&port()), Ipv4PathMtuDiscovery::PROBE);
+        let v6 = on_loopback(Role::MdnsV6);
+        assert!(!getsockopt(v6.io.get_ref(), Ipv6DontFrag).unwrap());
+        assert_eq!(ipv6_mtu_discover(v6.io.get_ref()).unwrap(), Ipv6PathMtuDiscovery::DONT);
     }
 
     #[test]

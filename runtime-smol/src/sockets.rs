@@ -88,7 +88,7 @@ impl Sockets {
             }
             stays
         });
-        self.troubles.retain(|trouble| trouble.endpoint.is_unicast() || wanted.contains(&trouble.endpoint));
+        self.troubles.retain(|trouble| trouble.endpoint.carries_beacons() || wanted.contains(&trouble.endpoint));
         for endpoint in wanted {
             let known = self.ports.iter().any(|port| port.endpoint == endpoint)
                 || self.troubles.iter().any(|trouble| trouble.endpoint == endpoint);
@@ -98,12 +98,13 @@ impl Sockets {
         }
     }
 
-    /// The interfaces without the addresses that no socket can be opened for at present.
+    /// The interfaces without the addresses that no socket can be opened for at present, and with the port of the unicast
+    /// socket once it is open.
     pub(crate) fn usable(&mut self, interfaces: &[Interface]) -> Vec<Interface> {
         let families = self.families;
         self.troubles.retain(|trouble| {
             let concerned = interfaces.iter().find(|interface| interface.index == trouble.endpoint.interface);
-            !trouble.endpoint.is_unicast()
+            !trouble.endpoint.carries_beacons()
                 || concerned.is_some_and(|i| Endpoint::all_of(i, families).contains(&trouble.endpoint))
         });
         let mut usable = interfaces.to_vec();
@@ -113,8 +114,16 @@ impl Sockets {
                 endpoints.any(|endpoint| endpoint.interface == interface.index && endpoint.carries(ip))
             };
             interface.addresses.retain(|address| !withheld(address.ip));
+            interface.beacon_port = self.beacon_port(interface.index);
         }
         usable
+    }
+
+    /// The port of the node's own socket on an interface, by IPv4 if it has one there; 0 when it has none yet.
+    fn beacon_port(&self, interface: u32) -> u16 {
+        let own =
+            self.ports.iter().filter(|port| port.endpoint.interface == interface && port.endpoint.carries_beacons());
+        own.map(|port| port.local).min_by_key(SocketAddr::is_ipv6).map_or(0, |local| local.port())
     }
 
     /// When something should be tried again.
@@ -131,7 +140,7 @@ impl Sockets {
             .map(|trouble| trouble.endpoint.clone())
             .collect();
         for endpoint in due {
-            if endpoint.is_unicast() {
+            if endpoint.carries_beacons() {
                 // Only a test: it is opened for good when the engine, told of the address, uses it.
                 match endpoint.open() {
                     Ok(_) => self.over(&endpoint),
@@ -247,7 +256,7 @@ impl Sockets {
     }
 
     fn trouble(&mut self, endpoint: Endpoint, error: &io::Error) {
-        self.changed |= endpoint.is_unicast();
+        self.changed |= endpoint.carries_beacons();
         let now = Instant::now();
         let position = self.troubles.iter().position(|trouble| trouble.endpoint == endpoint).unwrap_or_else(|| {
             self.troubles.push(Trouble { endpoint, since: now, attempts: 0, retry: now, reported: false });
@@ -270,7 +279,7 @@ impl Sockets {
     }
 
     fn over(&mut self, endpoint: &Endpoint) {
-        self.changed |= endpoint.is_unicast();
+        self.changed |= endpoint.carries_beacons();
         self.troubles.retain(|trouble| {
             let over = trouble.endpoint == *endpoint;
             if over && trouble.reported {
@@ -282,10 +291,11 @@ impl Sockets {
 }
 
 impl Endpoint {
-    fn is_unicast(&self) -> bool {
+    /// Whether it is the node's own socket for beacons, without which an address is not used.
+    fn carries_beacons(&self) -> bool {
         match self.role {
             Role::UnicastV4(..) | Role::UnicastV6 { .. } => true,
-            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 => false,
+            Role::Broadcast(_) | Role::Group | Role::MdnsV4(_) | Role::MdnsV6 | Role::MdnsUnicast(_) => false,
         }
     }
 }
@@ -315,7 +325,7 @@ mod tests {
     }
 
     fn sockets() -> Sockets {
-        Sockets::new(Families { ipv4: true, ipv6: true, mdns: false })
+        Sockets::new(Families { ipv4: true, ipv6: true, beacon: true, mdns: false, mdns_unicast: false })
     }
 
     fn meta(source: [u8; 4], arrived_on: u32) -> RecvMeta {
@@ -343,7 +353,7 @@ mod tests {
         one.serve(&[loopback(&[[127, 0, 0, 5]])]);
         two.serve(&[loopback(&[[127, 0, 0, 5]])]);
         let unicast = |sockets: &Sockets| -> Vec<SocketAddr> {
-            sockets.ports.iter().filter(|port| port.endpoint.is_unicast()).map(|port| port.local).collect()
+            sockets.ports.iter().filter(|port| port.endpoint.carries_beacons()).map(|port| port.local).collect()
         };
         assert_eq!((unicast(&one).len(), unicast(&two).len()), (1, 1));
         assert_ne!(unicast(&one), unicast(&two));
@@ -356,18 +366,33 @@ mod tests {
         assert_eq!(sockets.usable(&listed), listed);
         sockets.serve(&listed);
         assert!(sockets.changed);
-        assert_eq!(sockets.usable(&listed), [loopback(&[[127, 0, 0, 1]])]);
+        let addresses = |sockets: &mut Sockets| sockets.usable(&listed).remove(0).addresses;
+        assert_eq!(addresses(&mut sockets), loopback(&[[127, 0, 0, 1]]).addresses);
         let retry = sockets.retry().expect("it is tried again");
         assert!(retry <= Instant::now() + SOON);
         sockets.retry_due(retry);
-        assert_eq!(sockets.usable(&listed), [loopback(&[[127, 0, 0, 1]])]);
+        assert_eq!(addresses(&mut sockets), loopback(&[[127, 0, 0, 1]]).addresses);
         // As if the address could be bound now: what is over is no longer withheld.
         let endpoint =
-            sockets.troubles.iter().map(|trouble| &trouble.endpoint).find(|e| e.is_unicast()).unwrap().clone();
+            sockets.troubles.iter().map(|trouble| &trouble.endpoint).find(|e| e.carries_beacons()).unwrap().clone();
         sockets.changed = false;
         sockets.over(&endpoint);
         assert!(sockets.changed);
-        assert_eq!(sockets.usable(&listed), listed);
+        assert_eq!(addresses(&mut sockets), listed[0].addresses);
+    }
+
+    #[test]
+    fn an_interface_is_told_with_the_port_of_its_unicast_socket_once_that_is_open() {
+        let mut sockets = sockets();
+        let listed = [loopback(&[[127, 0, 0, 6]])];
+        assert_eq!(sockets.usable(&listed)[0].beacon_port, 0);
+        sockets.serve(&listed);
+        assert!(sockets.changed, "so that the engine is told");
+        let unicast = sockets.ports.iter().find(|port| port.endpoint.carries_beacons()).expect("it is open");
+        let port = unicast.local.port();
+        assert_eq!(sockets.usable(&listed)[0].beacon_port, port);
+        sockets.serve(&[]);
+        assert_eq!(sockets.usable(&listed)[0].beacon_port, 0);
     }
 
     #[test]

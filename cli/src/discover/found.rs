@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::kinds;
 use crate::happenings::whereabouts;
 use crate::terminal::{DIM, round_trip};
-use crate::text::{clipped, column};
+use crate::text::{clipped, column, safe_json};
 use crate::view::{InterfaceNames, PeerView, endpoint};
 
 const NODES: &str = "Landfall nodes";
@@ -62,6 +62,18 @@ impl Found {
             (Self::Node(a), Self::Node(b)) => a.id == b.id,
             (Self::Service(a), Self::Service(b)) => a.service.name == b.service.name,
             (Self::Node(_), Self::Service(_)) | (Self::Service(_), Self::Node(_)) => false,
+        }
+    }
+
+    /// Whether it is the service that this node publishes itself as.
+    pub(super) fn is_service_of(&self, node: &PeerId) -> bool {
+        match self {
+            Self::Node(_) => false,
+            Self::Service(found) => {
+                let id =
+                    || found.service.txt.iter().find(|pair| pair.key == "id").and_then(|pair| pair.value.as_deref());
+                found.service.name.kind.as_str() == "_landfall._tcp" && id() == Some(node.to_string().as_bytes())
+            }
         }
     }
 
@@ -119,12 +131,15 @@ impl Found {
         }
     }
 
-    /// One JSON object. It has no capabilities: nodes do not tell them to somebody who does not say who he is.
-    pub(super) fn json(&self) -> String {
+    /// One JSON object, of something new or of something that was found before. It has no capabilities: nodes do not tell
+    /// them to somebody who does not say who he is.
+    pub(super) fn json(&self, is_new: bool) -> String {
+        let event = if is_new { "found" } else { "changed" };
         match self {
             Self::Node(found) => {
                 let best = found.peer.addresses.first();
                 text(&NodeJson {
+                    event,
                     kind: "node",
                     id: &found.peer.id,
                     name: &found.peer.name,
@@ -136,6 +151,7 @@ impl Found {
                 })
             }
             Self::Service(found) => text(&ServiceJson {
+                event,
                 kind: "service",
                 instance: &found.service.name.instance,
                 kind_of_service: found.service.name.kind.as_str(),
@@ -167,8 +183,9 @@ impl Lost {
     /// One JSON object.
     pub(super) fn json(&self) -> String {
         match self {
-            Self::Node(id) => text(&LostNodeJson { kind: "lost", what: "node", id: id.to_string() }),
+            Self::Node(id) => text(&LostNodeJson { event: "lost", kind: "lost", what: "node", id: id.to_string() }),
             Self::Service { name, interface } => text(&LostServiceJson {
+                event: "lost",
                 kind: "lost",
                 what: "service",
                 instance: &name.instance,
@@ -182,6 +199,7 @@ impl Lost {
 
 #[derive(Serialize)]
 struct NodeJson<'a> {
+    event: &'static str,
     kind: &'static str,
     id: &'a str,
     name: &'a str,
@@ -194,6 +212,7 @@ struct NodeJson<'a> {
 
 #[derive(Serialize)]
 struct ServiceJson<'a> {
+    event: &'static str,
     kind: &'static str,
     instance: &'a str,
     #[serde(rename = "type")]
@@ -214,6 +233,7 @@ struct AddressJson<'a> {
 
 #[derive(Serialize)]
 struct LostNodeJson {
+    event: &'static str,
     kind: &'static str,
     what: &'static str,
     id: String,
@@ -221,6 +241,7 @@ struct LostNodeJson {
 
 #[derive(Serialize)]
 struct LostServiceJson<'a> {
+    event: &'static str,
     kind: &'static str,
     what: &'static str,
     instance: &'a str,
@@ -254,7 +275,8 @@ impl Serialize for Txt<'_> {
 
 /// None of these types has a map with keys that are no text, which is all that could fail.
 fn text(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    let json = serde_json::to_string(value).unwrap_or_default();
+    safe_json(&json).into_owned()
 }
 
 #[cfg(test)]
@@ -279,13 +301,17 @@ mod tests {
             host: String::from("h\u{202e}ost.local"),
             port: 631,
             addresses: vec!["fe80::1".parse().unwrap()],
-            txt: Vec::new(),
+            txt: vec![TxtPair { key: String::from("note"), value: Some("\u{9b}2J\u{1b}[H\u{202e}".into()) }],
         };
         let found = Found::service(service, &InterfaceNames::default());
-        assert!(!found.json().contains(['\x1b', '\n', '\x07']));
-        assert!(found.json().contains(r#""type":"_ipp._tcp""#));
-        let line = found.line();
-        assert!(!line.contains(char::is_control) && !line.contains('\u{202e}'), "{line:?}");
+        let is_hostile = |c: char| c.is_control() || c == '\u{202e}';
+        let json = found.json(true);
+        assert!(!json.contains(is_hostile), "{json:?}");
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["instance"], "\x1b]0;owned\x07\n$(reboot)");
+        assert_eq!((&read["event"], &read["type"]), (&"found".into(), &"_ipp._tcp".into()));
+        let (line, text) = (found.line(), found.text().unwrap());
+        assert!(!line.contains(is_hostile) && !text.contains(is_hostile), "{line:?} {text:?}");
         assert!(line.contains("fe80::1%2"), "{line:?}");
     }
 }

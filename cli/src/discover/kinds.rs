@@ -3,6 +3,7 @@
 /// A few words on a service type, if it is a well-known one.
 pub(super) fn meaning(kind: &str) -> Option<&'static str> {
     Some(match kind {
+        "_a2a._tcp" => "agents (A2A)",
         "_adisk._tcp" => "Time Machine disks",
         "_afpovertcp._tcp" => "file servers (AFP)",
         "_airplay._tcp" => "AirPlay screens and speakers",

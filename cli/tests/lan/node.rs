@@ -135,8 +135,7 @@ impl<'lab> Node<'lab> {
 
     /// Sends a signal and returns at once.
     pub(crate) fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status().expect("kill runs");
-        assert!(status.success(), "{} is not running any more", self.name);
+        send(signal, self.pid());
     }
 
     /// Ends it as a crash would: SIGKILL.
@@ -196,6 +195,13 @@ pub(crate) fn know_each_other(one: &Node, other: &Node, from: Instant, limit: Du
     let both = || (one.knows(other.name()) && other.knows(one.name())).then(|| from.elapsed());
     within(limit.saturating_sub(from.elapsed()), both)
         .unwrap_or_else(|| panic!("{} and {} do not know each other within {limit:?}", one.name(), other.name()))
+}
+
+/// Sends a signal to a process that has to be there.
+#[track_caller]
+pub(crate) fn send(signal: &str, pid: u32) {
+    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().expect("kill runs");
+    assert!(status.success(), "process {pid} is not running any more");
 }
 
 /// Runs `landfall` with its home on a host to its end, which has to come within 20 s.

@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn link(flags: LinkFlags, layer: LinkLayerType, kind: Option<InfoKind>) -> Link {
-        Link { index: 2, name: "x".to_owned(), flags, layer, master: None, kind, on_a_bus: false }
+        Link { index: 2, name: "x".to_owned(), flags, layer, master: None, kind, on_a_bus: false, mtu: 1500 }
     }
 
     fn kind_of(flags: LinkFlags, layer: LinkLayerType, kind: Option<InfoKind>) -> InterfaceKind {

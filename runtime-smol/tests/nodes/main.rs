@@ -2,5 +2,6 @@
 
 mod host;
 mod interfaces;
+mod mdns;
 mod trouble;
 mod two;

@@ -1,0 +1,153 @@
+//! The values of the command line: text that becomes what it stands for, or is refused with the form it should have.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use landfall_core::{HostName, Publication, ServiceType, SubtypeLabel, TxtPair};
+
+/// A host to look up: the names to ask for, the likeliest first.
+#[derive(Clone, Debug)]
+pub(crate) struct Lookup(pub(crate) Vec<HostName>);
+
+pub(super) fn parse_network(name: &str) -> Result<String, String> {
+    if name.len() > 255 {
+        return Err(format!("it has {} bytes; the name of a network has at most 255", name.len()));
+    }
+    Ok(name.to_owned())
+}
+
+pub(super) fn parse_capability(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 64 {
+        return Err(format!("it has {} bytes; a capability has 1 to 64", text.len()));
+    }
+    if text.contains(char::is_control) {
+        return Err(String::from("a capability has no control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn parse_type(text: &str) -> Result<ServiceType, String> {
+    text.parse().map_err(|error: landfall_core::ParseServiceTypeError| {
+        let bare = text.trim_end_matches('.').trim_end_matches(".local");
+        if let Some((subtype, kind)) = bare.split_once("._sub.") {
+            return format!("a subtype is asked for by its own flag: {kind} --subtype {subtype}");
+        }
+        let is_name = !bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if is_name { format!("{error}; perhaps _{bare}._tcp") } else { error.to_string() }
+    })
+}
+
+pub(super) fn parse_subtype(text: &str) -> Result<SubtypeLabel, String> {
+    text.parse().map_err(|error: landfall_core::ParseSubtypeError| error.to_string())
+}
+
+/// `nas` is asked for as `nas.local` and, since some programs publish such names, as it is.
+pub(super) fn parse_lookup(text: &str) -> Result<Lookup, String> {
+    if text.parse::<IpAddr>().is_ok() {
+        return Err(String::from("it is an address already; a name is wanted, such as nas.local"));
+    }
+    let parse = |name: &str| name.parse().map_err(|error: landfall_core::ParseHostNameError| error.to_string());
+    let name: HostName = parse(text)?;
+    let typed = name.to_string();
+    let is_one_label = !typed.replace("\\.", "").contains('.');
+    let names = if is_one_label { vec![parse(&format!("{typed}.local"))?, name] } else { vec![name] };
+    Ok(Lookup(names))
+}
+
+pub(super) fn parse_instance(text: &str) -> Result<String, String> {
+    checked(text, |publication| publication.instance = text.to_owned())
+}
+
+/// Accepts `nas` and `nas.local`.
+pub(crate) fn parse_host(text: &str) -> Result<String, String> {
+    let bare = text.strip_suffix('.').unwrap_or(text);
+    let label = bare.strip_suffix(".local").unwrap_or(bare);
+    checked(label, |publication| publication.host = Some(label.to_owned()))
+}
+
+pub(super) fn parse_txt(text: &str) -> Result<TxtPair, String> {
+    let (key, value) = text.split_once('=').map_or((text, None), |(key, value)| (key, Some(value)));
+    let pair = TxtPair { key: key.to_owned(), value: value.map(|value| value.as_bytes().to_vec()) };
+    checked(text, |publication| publication.txt.push(pair.clone()))?;
+    Ok(pair)
+}
+
+/// `text`, if a publication that `change` put it into could be published.
+fn checked(text: &str, change: impl FnOnce(&mut Publication)) -> Result<String, String> {
+    let kind: ServiceType = "_x._tcp".parse().map_err(|_| String::from("no type"))?;
+    let mut publication = Publication::new("x", kind, 0);
+    change(&mut publication);
+    publication.check().map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
+pub(super) fn parse_log(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_| {
+        String::from("a level is off, error, warn, info, debug or trace, or a list such as info,landfall_core=debug")
+    })
+}
+
+pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let hint = || String::from("a time is a number and a unit, such as 3s, 500ms or 1m30s, from 1ms to 24h");
+    let with_unit = if text.bytes().all(|byte| byte.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
+    let parsed: jiff::SignedDuration = with_unit.parse().map_err(|_| hint())?;
+    let time = Duration::try_from(parsed).map_err(|_| hint())?;
+    if time < Duration::from_millis(1) || time > Duration::from_secs(24 * 60 * 60) { Err(hint()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_and_without_a_unit() {
+        assert_eq!(parse_timeout("3s"), Ok(Duration::from_secs(3)));
+        assert_eq!(parse_timeout("3"), Ok(Duration::from_secs(3)));
+        assert_eq!(parse_timeout("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_timeout("1m30s"), Ok(Duration::from_secs(90)));
+        for wrong in ["", "0", "-1s", "2d", "soon", "99999999999999999999"] {
+            assert!(parse_timeout(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_in_another_form_is_refused_with_the_form_it_should_have() {
+        for right in ["_ipp._tcp", "_IPP._TCP", "_ipp._tcp.local", "_ipp._tcp.local."] {
+            assert_eq!(parse_type(right).as_ref().map(ServiceType::as_str), Ok("_ipp._tcp"), "{right}");
+        }
+        assert!(parse_type("ipp").unwrap_err().contains("_ipp._tcp"));
+        assert!(parse_type("_universal._sub._ipp._tcp").unwrap_err().contains("_ipp._tcp --subtype _universal"));
+        assert!(parse_type("_ipp._sctp").unwrap_err().contains("two labels"));
+    }
+
+    #[test]
+    fn a_single_label_is_looked_up_with_and_without_local() {
+        let names = |text| parse_lookup(text).unwrap().0.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names("nas"), ["nas.local", "nas"]);
+        assert_eq!(names("nas."), ["nas.local", "nas"]);
+        assert_eq!(names("nas.local"), ["nas.local"]);
+        assert_eq!(names("nas.example.com"), ["nas.example.com"]);
+        assert_eq!(names(r"a\.b"), [r"a\.b.local", r"a\.b"]);
+        for wrong in ["", ".", "10.0.0.1", "fe80::1", "a..b", &"x".repeat(64)] {
+            assert!(parse_lookup(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn txt_without_an_equals_sign_has_no_value_and_with_one_may_have_an_empty_one() {
+        let value = |text| parse_txt(text).map(|pair| pair.value);
+        assert_eq!(value("k"), Ok(None));
+        assert_eq!(value("k="), Ok(Some(Vec::new())));
+        assert_eq!(value("k=v=w"), Ok(Some(b"v=w".to_vec())));
+        for wrong in ["", "=v", "ä=1", &format!("k={}", "x".repeat(254))] {
+            assert!(parse_txt(wrong).unwrap_err().contains("TXT key"), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_one_label_with_or_without_local() {
+        assert_eq!(parse_host("nas.local").as_deref(), Ok("nas"));
+        assert_eq!(parse_host("nas").as_deref(), Ok("nas"));
+        assert!(parse_host("nas.lan").is_err() && parse_host(".local").is_err() && parse_host("a\nb").is_err());
+    }
+}
