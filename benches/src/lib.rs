@@ -1,4 +1,9 @@
 //! Landfall beside others, measured in one run: every figure is a ratio to a peer, or an instruction count.
 //!
-//! Run them with `cargo bench -p landfall-benches`. What there is now: the price of hearing an announce beside the price of
-//! the one signature verification in it (`benches/intake.rs`).
+//! Run them with `cargo bench -p landfall-benches`. What there is now:
+//! - `benches/intake.rs`: the price of hearing an announce beside the price of the one signature verification in it;
+//! - `benches/codec.rs` and `benches/codec_instructions.rs`: reading and writing one and the same mDNS [`packet`] with our
+//!   codec and with each of the [`rivals`], in time and allocations, and in instructions.
+
+pub mod packet;
+pub mod rivals;
