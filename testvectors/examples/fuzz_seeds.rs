@@ -17,6 +17,25 @@ fn main() -> io::Result<()> {
         let name = vector.name.replace('/', "-");
         fs::write(corpora.join("frame").join(format!("seed-{name}")), &vector.frame)?;
     }
+    for vector in vectors::load("mdns") {
+        // The largest would only slow the fuzzer down.
+        if vector.frame.len() < 2000 {
+            let name = vector.name.replace('/', "-");
+            fs::write(corpora.join("mdns_reader").join(format!("seed-{name}")), &vector.frame)?;
+        }
+    }
+    let writing: [(&str, &[u8]); 4] = [
+        ("query", b"\0\x05\xdc\x00\x03\x03\x01\x00\x00\x0c\x01\x04\x06\x03\x01\x00\x04\x05\x06\x03\x01\x00\x00\x78"),
+        (
+            "response",
+            b"\x01\x05\xdc\x31\x02\x06\x00\0\0\0\0\x02\x77\x02\x04\x00\0\x78\x87\x02\x04\x00\x0a\x4d\0\x03\0\x78",
+        ),
+        ("legacy", b"\x02\x00\xc8\x04\x02\x04\x00\x00\x21\x35\x02\x04\x00\0\0\0\0\x02\x77\x02\x06\x05\0\x0a"),
+        ("cleared", b"\x01\x00\x40\x63\x02\x04\x00\x02\x04\x05\0\x78\xff\x63\x02\x04\x00\x02\x04\x05\0\x78"),
+    ];
+    for (name, script) in writing {
+        fs::write(corpora.join("mdns_writer").join(format!("seed-{name}")), script)?;
+    }
     let seed = |name: &str, steps: &[Step]| {
         let mut script = Vec::new();
         steps.iter().for_each(|step| step.write(&mut script));
@@ -55,6 +74,10 @@ fn main() -> io::Result<()> {
         let mut steps = vec![Step::Command(3)];
         for datagram in capture::datagrams(&root.join(at)).map_err(io::Error::other)? {
             if datagram.destination.port() == 5353 {
+                if steps.len() % 10 == 1 {
+                    let file = format!("seed-{of}-{}", steps.len());
+                    fs::write(corpora.join("mdns_reader").join(file), &datagram.payload)?;
+                }
                 steps.extend([Step::Mdns(2, datagram.payload), Step::Wait(300)]);
             }
         }

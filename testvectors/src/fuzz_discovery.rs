@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
-use landfall_core::wire::mdns::{Message, MessageWriter, NameBuf, PORT, RecordType, Section};
+use landfall_core::wire::mdns::{Message, MessageWriter, NameBuf, PORT, Question, RecordType, Section};
 use landfall_core::{
     Action, BrowseScope, Channel, Command, CommandId, Config, Datagram, Engine, Event, Input, Instant, Interface, Job,
     JobDone, JobOutput, Limits, PeerId, Profile, Publication, Request, Transmit, TxtPair, UnixTime,
@@ -120,7 +120,11 @@ impl Bench {
                 self.hear(from, message);
             }
             6 => self.command(script)?,
-            7 => self.feed(Input::Interfaces(&interfaces(script.byte()?))),
+            7 => {
+                // An address that went and came back is news, however soon.
+                self.multicast.clear();
+                self.feed(Input::Interfaces(&interfaces(script.byte()?)));
+            }
             8 => {
                 let ahead = u64::from(script.byte()?) * 60_000;
                 let since = self.now.since(Instant::ZERO).as_millis();
@@ -168,7 +172,11 @@ impl Bench {
     fn hear(&mut self, from: u8, payload: Vec<u8>) {
         let (interface, source, destination) = neighbour(from);
         self.sources.insert(source);
-        let is_probe = Message::parse(&payload).is_ok_and(|message| message.header().counts[2] > 0);
+        // Whoever asks for everything a name has may be about to take it, and is answered as if it proposed something.
+        let is_probe = Message::parse(&payload).is_ok_and(|message| {
+            let asks_for_any = |question: Question<'_>| question.rtype == RecordType::ANY;
+            message.header().counts[2] > 0 || message.questions().flatten().any(asks_for_any)
+        });
         if is_probe {
             self.probed = Some(self.now);
         }
@@ -257,7 +265,10 @@ impl Bench {
         let header = message.header();
         let entries = header.counts.iter().map(|count| usize::from(*count)).sum::<usize>();
         let room = if destination.is_ipv4() { 1472 } else { 1452 };
-        assert!(payload.len() <= room || (entries <= 2 && payload.len() <= 8972), "{} bytes", payload.len());
+        // A probe needs all that it proposes beside its question (RFC 6762 §8.2).
+        let probe_of_one = header.counts[0] == 1 && header.counts[2] > 0;
+        let lone = (entries <= 2 || probe_of_one) && payload.len() <= 8972;
+        assert!(payload.len() <= room || lone, "{entries} entries in one packet: {transmit}");
         assert!(message.questions().all(|question| question.is_ok()), "a question that does not parse");
         let is_group = match destination.ip() {
             IpAddr::V4(ip) => ip == GROUP_V4,
@@ -350,9 +361,7 @@ fn data(rtype: RecordType, which: u8) -> Vec<u8> {
     let target = || name(which).as_wire().to_vec();
     match rtype {
         RecordType::PTR | RecordType::CNAME => target(),
-        RecordType::SRV => {
-            [&[0, which & 1, 0, 0, 0x1f, which][..], name(which >> 1 << 1 & 0xf0).as_wire()].concat()
-        }
+        RecordType::SRV => [&[0, which & 1, 0, 0, 0x1f, which][..], name(which >> 1 << 1 & 0xf0).as_wire()].concat(),
         RecordType::TXT => match which % 4 {
             0 => vec![0],
             1 => b"\x03a=1\x06empty=\x04flag".to_vec(),

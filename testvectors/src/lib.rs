@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod forge;
 pub mod fuzz_discovery;
+pub mod fuzz_mdns;
 pub mod fuzzing;
 pub mod lab;
 pub mod oracle;

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use landfall_core::wire::mdns::{Data, Message, RecordType};
 use landfall_core::{BrowseScope, Command, Config, Profile, SoftwareKeyring};
-use landfall_testvectors::capture;
+use landfall_testvectors::capture::{self, Captured};
 use landfall_testvectors::replay::Replay;
 
 const CAPTURES: [&str; 6] = [
@@ -114,6 +115,95 @@ fn the_service_with_the_overlong_name_and_the_one_with_the_bare_host_are_found_a
     assert_eq!(bonjour.len(), 2, "{bonjour:?}");
     assert!(bonjour[0].contains(r#"at "host5" port 3001 10.77.0.5 "#), "{bonjour:?}");
     assert!(bonjour[1].starts_with("lost"));
+}
+
+#[test]
+fn a_subtype_lists_those_who_say_that_they_are_of_it_and_nobody_else() {
+    let found = |subtype: &str| {
+        let scope = BrowseScope::Subtype("_ipp._tcp".parse().expect("a type"), subtype.parse().expect("a subtype"));
+        let text = browsing(scope, "avahi-publish-browse");
+        let found = text.lines().filter(|line| line.contains(" event service found "));
+        found.map(|line| line.contains("Anna’s Büro Printer")).collect::<Vec<_>>()
+    };
+    assert_eq!(found("_universal"), [true]);
+    assert!(found("_color").is_empty(), "it does not say that it prints in colour");
+}
+
+/// When, after the capture's beginning, the first goodbye came for a name that begins like this.
+fn first_goodbye(name: &str, instance: &str) -> Duration {
+    let says = |captured: &Captured| {
+        let message = Message::parse(&captured.payload).ok().filter(|message| message.header().is_response());
+        message.into_iter().flat_map(|message| message.records().flatten()).any(|record| {
+            let pointer = matches!(record.data, Data::Ptr(target) if target.to_string().starts_with(instance));
+            let own = record.rtype == RecordType::SRV && record.name.to_string().starts_with(instance);
+            record.ttl == 0 && (pointer || own)
+        })
+    };
+    let datagrams = capture::datagrams(&path(name)).expect("the capture can be read");
+    let goodbye = datagrams.iter().find(|captured| says(captured)).expect("it says goodbye");
+    goodbye.at - datagrams[0].at
+}
+
+#[test]
+fn each_service_is_lost_one_second_after_its_goodbye_and_not_a_moment_earlier() {
+    let services = [
+        ("avahi-publish-browse", "Anna’s"),
+        ("avahi-conflict-legacy", "Twin #2"),
+        ("ciao-conflict", "Same Name._http"),
+        ("ciao-conflict", "Same Name (2)"),
+        ("zeroconf-register-browse-goodbye", "neuron-1234567893"),
+        ("bonjour-service-careagent", "neuron-1999999992"),
+    ];
+    for (name, instance) in services {
+        let text = browsing(scope_for(name), name);
+        let shown = instance.trim_end_matches("._http");
+        let closing = if shown == "Anna’s" { "" } else { "\"" };
+        let lost = text.lines().find(|line| line.contains(&format!(" event service lost \"{shown}{closing}")));
+        let at: f64 =
+            lost.and_then(|line| line.split_whitespace().next()).expect("it is lost").parse().expect("a time");
+        let goodbye = first_goodbye(name, instance).as_secs_f64();
+        // The cache rounds up to the millisecond.
+        let after = at - goodbye - 1.0;
+        assert!((-0.000_002..0.001_002).contains(&after), "{instance}: goodbye at {goodbye}, lost at {at}");
+    }
+}
+
+#[test]
+fn all_that_is_found_is_lost_in_the_end_and_has_the_link_local_address_its_host_gave() {
+    for (name, services, link_local) in [
+        ("avahi-publish-browse", 1, true),
+        ("avahi-conflict-legacy", 2, true),
+        ("ciao-conflict", 2, true),
+        ("zeroconf-register-browse-goodbye", 1, false),
+        ("bonjour-service-careagent", 1, true),
+    ] {
+        let text = browsing(scope_for(name), name);
+        let lines = |what: &str| text.lines().filter(|line| line.contains(what)).collect::<Vec<_>>();
+        assert_eq!((lines(" service found ").len(), lines(" service lost ").len()), (services, services), "{name}");
+        let with_v6 = |line: &&str| line.contains(" fe80::");
+        assert!(lines(" service found ").iter().all(|line| with_v6(line) == link_local), "{name}");
+        assert_eq!(lines(" service changed "), Vec::<&str>::new(), "{name}");
+    }
+}
+
+#[test]
+fn digs_three_questions_are_legacy_ones_and_are_answered_as_such() {
+    let datagrams = capture::datagrams(&path("avahi-conflict-legacy")).expect("the capture can be read");
+    let legacy: Vec<&Captured> = datagrams
+        .iter()
+        .filter(|captured| captured.destination.port() == 5353 && captured.source.port() != 5353)
+        .collect();
+    assert_eq!(legacy.len(), 3);
+    for question in legacy {
+        let asked = Message::parse(&question.payload).expect("dig's question can be read");
+        assert!(!asked.header().is_response() && asked.header().id != 0);
+        let answers = datagrams.iter().filter(|captured| captured.destination == question.source);
+        for answer in answers {
+            let answer = Message::parse(&answer.payload).expect("avahi's answer can be read");
+            assert_eq!(answer.header().id, asked.header().id);
+            assert!(answer.records().flatten().all(|record| record.ttl <= 10 && !record.cache_flush));
+        }
+    }
 }
 
 #[test]

@@ -19,3 +19,18 @@ fn no_corpus_file_panics_the_frame_reader() {
 fn no_corpus_file_panics_the_engine_or_breaks_its_laws() {
     assert!(replay("engine", landfall_testvectors::fuzzing::engine) >= 10);
 }
+
+#[test]
+fn no_corpus_file_panics_the_reader_of_mdns_messages() {
+    assert!(replay("mdns_reader", landfall_testvectors::fuzz_mdns::mdns_reader) >= 40);
+}
+
+#[test]
+fn no_corpus_file_panics_the_writer_of_mdns_messages_or_breaks_its_budget() {
+    assert!(replay("mdns_writer", landfall_testvectors::fuzz_mdns::mdns_writer) >= 10);
+}
+
+#[test]
+fn no_corpus_file_makes_mdns_break_a_law_of_its_own_or_of_the_rfc() {
+    assert!(replay("mdns", landfall_testvectors::fuzz_discovery::mdns) >= 30);
+}

@@ -12,7 +12,7 @@ use super::node::Node;
 use super::queue::{Queue, What};
 use super::random::Dice;
 use super::wire::{Flight, Tally, Verdict};
-use super::{AllDice, Faults, Lan, millis};
+use super::{AllDice, Faults, Lan, MDNS_PORT, millis};
 
 impl Lan {
     /// An empty LAN without faults: datagrams take 0.2 to 1 ms, jobs 20 µs to 1 ms, commits 1 to 5 ms.
@@ -42,6 +42,7 @@ impl Lan {
             runner: Runner::default(),
             tune: Vec::new(),
             attack: None,
+            strangers: Vec::new(),
             sockets: HashMap::new(),
             links: Vec::new(),
             tally: Tally::default(),
@@ -210,6 +211,10 @@ impl Lan {
                 for address in &plug.interface.addresses {
                     let socket = SocketAddr::new(address.ip, node.host.port);
                     self.sockets.entry((link, socket)).or_insert((number, position));
+                    if node.mdns_unicast {
+                        let socket = SocketAddr::new(address.ip, MDNS_PORT);
+                        self.sockets.entry((link, socket)).or_insert((number, position));
+                    }
                 }
             }
         }

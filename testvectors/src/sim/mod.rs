@@ -19,6 +19,7 @@ mod node;
 mod queue;
 mod random;
 mod scenario;
+mod stranger;
 mod wire;
 
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ pub use self::host::{Host, Plug, ethernet};
 use self::node::{Life, Node};
 use self::queue::{Queue, What};
 pub use self::random::Dice;
+pub use self::stranger::Saying;
+use self::stranger::Stranger;
 pub use self::wire::{Cast, Flight, Kind, Tally, Verdict};
 use crate::trace::Recorder;
 
@@ -42,6 +45,9 @@ pub const WALL_AT_START: UnixTime = UnixTime::from_millis(1_767_225_600_000);
 
 /// The port of the beacon.
 pub const PORT: u16 = 17892;
+/// The port of mDNS. What is sent to a host's address and this port reaches a node that has it to itself
+/// ([`Config::mdns_unicast`]), and no other.
+pub const MDNS_PORT: u16 = 5353;
 
 /// A duration of whole seconds.
 #[must_use]
@@ -68,6 +74,7 @@ pub struct Lan {
     runner: Runner,
     tune: Vec<Tune>,
     attack: Option<Attack>,
+    strangers: Vec<Stranger>,
     /// Whose socket an address and port is.
     sockets: HashMap<(usize, SocketAddr), (usize, usize)>,
     /// The interfaces on each link, as (node, position in its host's list).
@@ -112,6 +119,8 @@ impl Lan {
             What::Start(node) => self.boot(node),
             What::Wake(node) => self.wake(node),
             What::Arrive { to, flight } => self.arrive(to, &flight),
+            What::Overhear { stranger, flight } => self.overhear(stranger, &flight),
+            What::Utter(flight) => self.carry(None, Flight::clone(&flight)),
             What::Flood { from, flight } => {
                 for to in self.audience(from, &flight) {
                     self.arrive(to, &flight);
@@ -171,9 +180,14 @@ impl Lan {
         node.tape = node
             .recorded
             .then(|| Recorder::new(Vec::new(), &config, &seed, born, wall).expect("writing to memory never fails"));
+        let unicast = config.mdns_unicast;
         let engine = Engine::new(config, seed, born, wall).expect("a scenario's configuration is valid");
         node.engine = Some(engine);
         let interfaces = node.host.list();
+        if node.mdns_unicast != unicast {
+            node.mdns_unicast = unicast;
+            self.rewire();
+        }
         self.drain(number);
         self.feed(number, Input::Interfaces(&interfaces));
     }
@@ -194,7 +208,7 @@ impl Lan {
         }
         let interface = &node.host.interfaces[plug].interface;
         let index = interface.index;
-        let channel = if flight.destination.port() == 5353 { Channel::Mdns } else { Channel::Beacon };
+        let channel = if flight.destination.port() == MDNS_PORT { Channel::Mdns } else { Channel::Beacon };
         let source = match flight.source {
             SocketAddr::V6(mut v6) if v6.ip().is_unicast_link_local() => {
                 v6.set_scope_id(index);
@@ -282,7 +296,7 @@ impl Lan {
         let host = &self.nodes[number].host;
         let Some(plug) = host.interfaces.iter().find(|plug| plug.interface.index == interface) else { return };
         let Some(source) = source_for(&plug.interface, destination.ip()) else { return };
-        let port = if channel == Channel::Mdns { 5353 } else { host.port };
+        let port = if channel == Channel::Mdns { MDNS_PORT } else { host.port };
         let cast = cast(&plug.interface, destination.ip());
         self.tally.count(self.now, Kind::of(channel, &payload), cast);
         let Some(link) = plug.link else { return };
@@ -310,6 +324,7 @@ impl Lan {
     /// Puts a datagram on its link: decides for each receiver when, and whether, it arrives.
     fn carry(&mut self, from: Option<usize>, flight: Flight) {
         let flight = Rc::new(flight);
+        self.tell_strangers(&flight);
         let (low, high) = self.faults.latency;
         let faultless = self.faults.loss == 0.0 && self.faults.duplication == 0.0 && low == high;
         if faultless && !self.sockets.contains_key(&(flight.link, flight.destination)) {
@@ -320,18 +335,27 @@ impl Lan {
             // What stays on one machine never touches the network.
             let plug = &self.nodes[to.0].host.interfaces[to.1];
             let at_home = plug.interface.addresses.iter().any(|own| own.ip == flight.source.ip());
-            if !at_home && self.dice.network.chance(self.faults.loss) {
-                continue;
-            }
-            let copies = if !at_home && self.dice.network.chance(self.faults.duplication) { 2 } else { 1 };
-            for _ in 0..copies {
-                let mut delay = self.dice.network.between(low, high);
-                if self.dice.network.chance(self.faults.reordering) {
-                    delay += self.dice.network.between(high, high * 10);
-                }
+            let delays = if at_home { vec![self.delay()] } else { self.delays() };
+            for delay in delays {
                 self.queue.push(self.now + delay, What::Arrive { to, flight: Rc::clone(&flight) });
             }
         }
+    }
+
+    /// After how long a datagram arrives at one receiver: never, once or twice.
+    fn delays(&mut self) -> Vec<Duration> {
+        if self.dice.network.chance(self.faults.loss) {
+            return Vec::new();
+        }
+        let copies = if self.dice.network.chance(self.faults.duplication) { 2 } else { 1 };
+        (0..copies).map(|_| self.delay()).collect()
+    }
+
+    fn delay(&mut self) -> Duration {
+        let (low, high) = self.faults.latency;
+        let delay = self.dice.network.between(low, high);
+        let held_up = self.dice.network.chance(self.faults.reordering);
+        if held_up { delay + self.dice.network.between(high, high * 10) } else { delay }
     }
 
     /// Who would hear this datagram, were the network perfect: the owner of a unicast address, or all of the link, the sender

@@ -38,6 +38,8 @@ pub(super) struct Node {
     pub(super) lag: Duration,
     /// The partition it is in.
     pub(super) side: usize,
+    /// Nobody else on its machine listens on port 5353.
+    pub(super) mdns_unicast: bool,
     /// The deadline that is scheduled, so that it is not scheduled twice.
     pub(super) timer: Option<Instant>,
     pub(super) log: Log,
@@ -83,6 +85,7 @@ impl Node {
             disk_busy: Instant::ZERO,
             lag: Duration::ZERO,
             side: 0,
+            mdns_unicast: false,
             timer: None,
             log: Log::default(),
             recorded: false,

@@ -27,6 +27,13 @@ pub(super) enum What {
         from: Option<usize>,
         flight: Rc<Flight>,
     },
+    /// A datagram reaches a stranger.
+    Overhear {
+        stranger: usize,
+        flight: Rc<Flight>,
+    },
+    /// A stranger sends a datagram.
+    Utter(Rc<Flight>),
     Job {
         node: usize,
         generation: u32,
