@@ -80,7 +80,8 @@ def main():
         rule = MatchRule(type="signal", interface=publication.group.interface, member="StateChanged",
                          path=publication.group.object_path)
         router.send_and_get_reply(message_bus.AddMatch(rule))
-        with router.filter(rule) as signals:
+        # A signal that finds the queue full is lost, and they come while publishing.
+        with router.filter(rule, bufsize=64) as signals:
             publication.publish()
             threading.Thread(target=obey, args=(publication,), daemon=True).start()
             while True:
