@@ -21,5 +21,3 @@ mod publishing;
 mod refusals;
 #[path = "lan/resolving.rs"]
 mod resolving;
-#[path = "lan/services.rs"]
-mod services;

@@ -11,9 +11,12 @@ use serde_json::Value;
 use crate::node::{Node, PATIENCE, alone, beside_others, run};
 use crate::program::Program;
 
-/// Runs a command that needs no home.
+/// Runs a command that needs no home, and makes none.
 fn landfall(host: &Host, arguments: &[&str]) -> Output {
-    run(host, &host.home().join("nobody"), arguments)
+    let home = host.home().join("nobody");
+    let output = run(host, &home, arguments);
+    assert!(!host.outside(&home).exists(), "{arguments:?} makes a home");
+    output
 }
 
 fn objects(output: &Output) -> Vec<Value> {
