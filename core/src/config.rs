@@ -9,6 +9,7 @@ use crate::discovery::publication::{PublicationError, is_host_label};
 use crate::identity::PeerId;
 use crate::interface::Selection;
 use crate::record::Record;
+use crate::succession::{Claims, Rotation};
 use crate::wire::beacon::Profile;
 
 /// What an [`Engine`](crate::Engine) is and does. [`Config::node`] and [`Config::observer`] are the two usual ones.
@@ -39,6 +40,8 @@ pub struct Config {
     pub mdns_unicast: bool,
     /// The tables' bounds.
     pub limits: Limits,
+    /// The rotations that led to this identity, oldest first, at most 8: told to the others for 30 days after the last.
+    pub rotations: Vec<Rotation>,
     /// The records that were stored last time, in any order.
     pub records: Vec<Record>,
 }
@@ -80,6 +83,7 @@ impl Config {
             dns_sd: false,
             mdns_unicast: false,
             limits: Limits::default(),
+            rotations: Vec::new(),
             records: Vec::new(),
         }
     }
@@ -102,6 +106,13 @@ impl Config {
         if self.interval < Duration::from_secs(1) || self.interval > Duration::from_secs(3600) {
             return Err(ConfigError::Interval(self.interval));
         }
+        let linked = self.rotations.windows(2).all(|pair| matches!(pair, [one, next] if one.new == next.old));
+        if self.rotations.len() > Claims::ROTATIONS
+            || !linked
+            || self.rotations.last().is_some_and(|last| Some(last.new) != self.identity)
+        {
+            return Err(ConfigError::Rotations);
+        }
         if self.identity.is_some() { self.profile.check().map_err(ConfigError::Profile) } else { Ok(()) }
     }
 }
@@ -119,6 +130,8 @@ pub enum ConfigError {
     Host,
     /// A field of the profile breaks its bound.
     Profile(ProfileError),
+    /// The rotations are over 8, or do not lead to this identity one after the other, oldest first.
+    Rotations,
 }
 
 /// A profile that cannot be announced.
@@ -147,6 +160,9 @@ impl fmt::Display for ConfigError {
             }
             Self::Host => f.write_str("the host name must be one label of 1 to 63 bytes, without `.local`"),
             Self::Profile(error) => fmt::Display::fmt(error, f),
+            Self::Rotations => f.write_str(
+                "the rotations must be at most 8 and lead to this identity one after the other; remove those that do not",
+            ),
         }
     }
 }
@@ -172,6 +188,30 @@ pub enum CommandError {
     NoSuchPublication,
     /// The configuration gives this machine no name to publish services under.
     NoHost,
+    /// No peer of this key is known.
+    NoSuchPeer,
+    /// This is the node itself.
+    OwnIdentity,
+    /// The peer is blocked.
+    Blocked,
+    /// The peer's key was ended by its owner.
+    Revoked,
+    /// This node's own key was ended.
+    OwnKeyEnded,
+    /// The table of peers is full of peers that are online, pinned or ended.
+    TooManyPeers,
+    /// A message is over 1 MiB.
+    MessageTooLong(usize),
+    /// 4 MiB, or 1024 messages, wait for this peer already; or 64 pings.
+    TooManyWaiting,
+    /// An alias that is not 1 to 32 lower-case letters, digits and `-`, beginning with a letter or digit.
+    Alias,
+    /// Another peer goes by this alias already.
+    AliasTaken(PeerId),
+    /// Three comparisons were tried with this peer within the hour.
+    TooManyComparisons,
+    /// No comparison is under way with this peer.
+    NoComparison,
     /// The engine is stopping.
     Stopping,
 }
@@ -189,6 +229,28 @@ impl fmt::Display for CommandError {
             }
             Self::NoSuchPublication => f.write_str("no such service is published"),
             Self::NoHost => f.write_str("this node has no host name; give it one to publish services under"),
+            Self::NoSuchPeer => f.write_str("no such peer is known"),
+            Self::OwnIdentity => f.write_str("that is this node itself"),
+            Self::Blocked => f.write_str("the peer is blocked; unblock it first"),
+            Self::Revoked => f.write_str("the peer's key was ended by its owner and counts no more"),
+            Self::OwnKeyEnded => {
+                f.write_str("this node's own key was revoked; make another one and start anew with it")
+            }
+            Self::TooManyPeers => f.write_str("no more peers can be remembered; forget some that are pinned first"),
+            Self::MessageTooLong(length) => {
+                write!(f, "the message has {length} bytes; at most 1048576 (1 MiB) are allowed")
+            }
+            Self::TooManyWaiting => {
+                f.write_str("too much waits for this peer already; wait until some of it is delivered")
+            }
+            Self::Alias => f.write_str(
+                "an alias is 1 to 32 lower-case letters, digits and hyphens, and begins with a letter or a digit",
+            ),
+            Self::AliasTaken(id) => write!(f, "another peer has this alias already: {id}"),
+            Self::TooManyComparisons => f.write_str(
+                "three comparisons with this peer were tried within the hour; wait, or compare its whole id",
+            ),
+            Self::NoComparison => f.write_str("no comparison with this peer is under way"),
             Self::Stopping => f.write_str("the node is stopping"),
         }
     }

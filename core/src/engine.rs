@@ -12,11 +12,14 @@ use crate::discovery::mdns::{Mdns, Neighbour};
 use crate::discovery::service::Service;
 use crate::identity::{NetworkTag, PeerId};
 use crate::interface::{Interface, Selection};
-use crate::io::{Action, Channel, Command, CommandId, Datagram, Event, Input, Warning};
+use crate::io::{
+    Action, Channel, Command, CommandId, Datagram, Event, Input, StreamCommand, StreamEvent, TrustChange, Warning,
+};
 use crate::job::{JobDone, JobOutput};
 use crate::outbox::Outbox;
 use crate::random::Seed;
-use crate::registry::{Announcement, CALL_PAUSE, Peer, Registry, Source};
+use crate::registry::{Announcement, CALL_PAUSE, Peer, Registry, Source, Standing, Trust};
+use crate::session::{Message, SessionView, Sessions};
 use crate::time::{Instant, Now, UnixTime};
 
 /// A wall clock that is this far ahead of the monotonic one was not merely adjusted: the machine slept.
@@ -54,7 +57,10 @@ pub struct Engine {
     announcer: Announcer,
     introductions: Introductions,
     registry: Registry,
+    /// Where somebody else announced with our key last, and when.
+    elsewhere: Option<(SocketAddr, UnixTime)>,
     mdns: Mdns,
+    sessions: Sessions,
 }
 
 impl Engine {
@@ -68,7 +74,13 @@ impl Engine {
         let seed = Seed::new(&seed);
         let mut out = Outbox::default();
         let mdns = Mdns::new(&seed, &config);
-        let announcer = Announcer::new(&config, &seed, Now { at: now, wall }, &mut out);
+        let sessions = Sessions::new(&config, &seed, now);
+        let moment = Now { at: now, wall };
+        let announcer = Announcer::new(&config, &seed, moment, &mut out);
+        let registry = Registry::new(config.identity, config.limits, &config.rotations, config.records, moment);
+        if registry.own_key_revoked() {
+            out.event(Event::Warning(Warning::OwnKeyEnded { successor: None }));
+        }
         Ok(Self {
             now,
             wall: (wall, now),
@@ -78,9 +90,11 @@ impl Engine {
             next_command: 0,
             intake: Intake::new(config.identity, *announcer.instance(), NetworkTag::of(&config.network), now),
             introductions: Introductions::new(config.identity, config.limits.candidates, &seed, now),
-            registry: Registry::new(config.limits, config.identity.is_some(), config.records),
+            registry,
+            elsewhere: None,
             selection: config.interfaces,
             mdns,
+            sessions,
             announcer,
             out,
         })
@@ -96,10 +110,33 @@ impl Engine {
             Input::Timeout => {}
             Input::Job(done) => self.job_done(done, now),
             // Whoever is leaving has no more to learn, only goodbyes to sign.
-            Input::Datagram(_) | Input::Persisted(_) | Input::Interfaces(_) | Input::WallClock(_)
+            Input::Datagram(_)
+            | Input::Stream(..)
+            | Input::Persisted(_)
+            | Input::Interfaces(_)
+            | Input::WallClock(_)
                 if !self.announcer.is_running() => {}
             Input::Datagram(datagram) => self.datagram(&datagram, now),
-            Input::Persisted(commit) => self.announcer.persisted(commit, now.at),
+            // Nobody is to be talked to under a key that ended.
+            Input::Stream(stream, StreamEvent::Accepted { .. }) if self.registry.own_key_revoked() => {
+                self.out.stream(stream, StreamCommand::Close);
+            }
+            Input::Stream(stream, event) => {
+                let event = match event {
+                    StreamEvent::Accepted { interface, remote } => {
+                        StreamEvent::Accepted { interface, remote: plain(remote, interface) }
+                    }
+                    StreamEvent::Connected
+                    | StreamEvent::Received(_)
+                    | StreamEvent::Sent(_)
+                    | StreamEvent::Closed(_) => event,
+                };
+                self.sessions.stream(stream, event, &mut self.registry, now, &mut self.out);
+            }
+            Input::Persisted(commit) => {
+                self.announcer.persisted(commit, now.at);
+                self.sessions.persisted(commit, &mut self.registry, now, &mut self.out);
+            }
             Input::Interfaces(interfaces) => self.interfaces_changed(interfaces, now),
             Input::WallClock(wall) => self.wall_clock(wall, now),
         }
@@ -123,6 +160,7 @@ impl Engine {
                 }
                 profile.check().map_err(CommandError::Profile)?;
                 self.mdns.introduce(&profile.name, now.at, &mut self.out);
+                self.sessions.set_profile(&profile, &mut self.registry, now, &mut self.out);
                 self.announcer.set_profile(profile, now.at);
             }
             Command::Discover => self.announcer.discover(now.at),
@@ -138,7 +176,46 @@ impl Engine {
                 self.check_published(published)?;
                 self.mdns.unpublish(Some(published), now.at, &mut self.out);
             }
+            Command::Connect(peer) => {
+                self.check_peer(&peer)?;
+                self.sessions.connect(id, peer, &mut self.registry, now, &mut self.out)?;
+            }
+            Command::Disconnect(peer) => self.sessions.disconnect(peer, &mut self.registry, now, &mut self.out),
+            Command::Ping(peer) => {
+                self.check_peer(&peer)?;
+                self.sessions.ping(id, peer, &mut self.registry, now, &mut self.out)?;
+            }
+            Command::Send { to, body } => {
+                self.check_peer(&to)?;
+                self.sessions.send(id, to, body, &mut self.registry, now, &mut self.out)?;
+            }
+            Command::Trust(peer, change) => {
+                self.registry.change_trust(&peer, change, now, &mut self.out)?;
+                if matches!(change, TrustChange::Block | TrustChange::Forget) {
+                    self.drop_peer(&peer, now);
+                }
+            }
+            Command::SetAlias(peer, alias) => self.registry.set_alias(&peer, alias, now, &mut self.out)?,
+            Command::CompareSas(peer) => {
+                self.check_peer(&peer)?;
+                self.sessions.compare_sas(peer, &mut self.registry, now, &mut self.out)?;
+            }
+            Command::SasCompared { peer, matches } => {
+                if self.sessions.sas_compared(peer, matches, &mut self.registry, now, &mut self.out)? {
+                    self.registry.verified(&peer, now, &mut self.out);
+                }
+            }
+            Command::Revoke(revocation) => {
+                let id = revocation.id;
+                if self.registry.revoke(&revocation, now, &mut self.out) {
+                    self.keys_ended(&[id], now);
+                } else if self.announcer.identity() != Some(id) && self.registry.trust(&id) != Some(Trust::Revoked) {
+                    return Err(CommandError::TooManyPeers);
+                }
+            }
             Command::Stop => {
+                self.sessions.leave(&mut self.registry, now, &mut self.out);
+                self.registry.save(&mut self.out);
                 self.mdns.leave(now.at, &mut self.out);
                 self.announcer.leave(now, &mut self.out);
             }
@@ -146,6 +223,23 @@ impl Engine {
         self.next_command = self.next_command.saturating_add(1);
         self.advance(now);
         Ok(id)
+    }
+
+    /// A peer that a session may be opened with.
+    fn check_peer(&self, peer: &PeerId) -> Result<(), CommandError> {
+        let own = self.announcer.identity().ok_or(CommandError::Observer)?;
+        if own == *peer {
+            return Err(CommandError::OwnIdentity);
+        }
+        if self.registry.own_key_revoked() {
+            return Err(CommandError::OwnKeyEnded);
+        }
+        match self.registry.trust(peer) {
+            None => Err(CommandError::NoSuchPeer),
+            Some(Trust::Blocked) => Err(CommandError::Blocked),
+            Some(Trust::Revoked) => Err(CommandError::Revoked),
+            Some(Trust::Seen | Trust::Pinned | Trust::Verified) => Ok(()),
+        }
     }
 
     fn check_published(&self, id: CommandId) -> Result<(), CommandError> {
@@ -166,9 +260,15 @@ impl Engine {
         }
         let announcer = self.announcer.poll_timeout();
         if !self.announcer.is_running() {
-            return [announcer, self.mdns.leaving_timeout()].into_iter().flatten().min();
+            let others = [self.mdns.leaving_timeout(), self.sessions.poll_timeout()];
+            return others.into_iter().chain([announcer]).flatten().min();
         }
-        let others = [self.introductions.poll_timeout(), self.registry.poll_timeout(), self.mdns.poll_timeout()];
+        let others = [
+            self.introductions.poll_timeout(),
+            self.registry.poll_timeout(),
+            self.mdns.poll_timeout(),
+            self.sessions.poll_timeout(),
+        ];
         others.into_iter().chain([announcer]).flatten().min()
     }
 
@@ -183,9 +283,32 @@ impl Engine {
         self.registry.peer(id)
     }
 
+    /// Where somebody else announced with this node's own key last, and when: a copied state directory. None until it happens.
+    #[must_use]
+    pub fn own_identity_elsewhere(&self) -> Option<(SocketAddr, UnixTime)> {
+        self.elsewhere
+    }
+
     /// The DNS-SD services that the active browses have found, ordered by interface and name.
     pub fn services(&self) -> impl Iterator<Item = Service> {
         self.mdns.services()
+    }
+
+    /// The session with this peer, if there is one or one is being opened.
+    #[must_use]
+    pub fn session(&self, id: &PeerId) -> Option<SessionView> {
+        self.sessions.view(id)
+    }
+
+    /// All sessions, ordered by the peers' keys.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.sessions.views()
+    }
+
+    /// The messages that were received and are kept, oldest first: the last 256, and of them as many as fit in 4 MiB.
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.sessions.messages()
     }
 
     /// The interfaces in use, in index order, with the addresses of the families in use.
@@ -197,7 +320,7 @@ impl Engine {
     /// What arrived and what was dropped, and why.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters { mdns: self.mdns.counters(), ..self.intake.counters }
+        Counters { mdns: self.mdns.counters(), sessions: self.sessions.counters(), ..self.intake.counters }
     }
 
     /// Both clocks' readings; neither the monotonic one nor what the wall clock derives from it runs backwards here.
@@ -224,7 +347,8 @@ impl Engine {
     /// Whoever is said to be there is told that we are here; if it is, it answers as any newcomer would.
     fn heard_of(&mut self, neighbour: Neighbour, now: Now) {
         let Neighbour { id, address, interface } = neighbour;
-        if self.announcer.has_identity() && !self.registry.is_online(&id) {
+        let blocked = self.registry.standing(&id) == Standing::Blocked;
+        if self.announcer.has_identity() && !blocked && !self.registry.is_online(&id) {
             let delay = self.announcer.newcomer_delay(self.registry.crowd());
             let source = Some(Source::Mdns);
             let introduction = Introduction { id, address, interface, prove: false, tell: true, known: false, source };
@@ -239,6 +363,10 @@ impl Engine {
         let (source, interface) = (datagram.source, datagram.interface);
         match unsigned {
             Some(Unsigned::Probe(probe)) => {
+                let blocked = |sender| self.registry.standing(&sender) == Standing::Blocked;
+                if probe.sender.is_some_and(blocked) {
+                    return;
+                }
                 if self.announcer.answer_probe(&probe, source, interface, now, &mut self.out)
                     && let Some(sender) = probe.sender
                 {
@@ -254,11 +382,22 @@ impl Engine {
     }
 
     fn job_done(&mut self, done: JobDone, now: Now) {
+        if self.sessions.owns(done.id) {
+            self.sessions.job_done(done, &mut self.registry, now, &mut self.out);
+            return;
+        }
+        if self.registry.owns(done.id) {
+            let ended = self.registry.checked(&done, now, &mut self.out);
+            self.keys_ended(&ended, now);
+            return;
+        }
         let holds = match done.output {
             JobOutput::Signed(_) | JobOutput::SigningFailed => {
                 self.announcer.signed(done.id, done.output, &mut self.out);
                 return;
             }
+            // Of a session that is no more.
+            JobOutput::PublicKey(_) | JobOutput::Agreed(_) | JobOutput::Sealed(_) | JobOutput::Opened(_) => return,
             JobOutput::Verified(_) if !self.announcer.is_running() => return,
             JobOutput::Verified(holds) => holds,
         };
@@ -279,10 +418,29 @@ impl Engine {
                 }
             }
             Some(Verified::OwnIdentityElsewhere { source }) => {
+                self.elsewhere = Some((source, now.wall));
                 self.out.event(Event::Warning(Warning::OwnIdentityElsewhere { source }));
             }
             None => {}
         }
+    }
+
+    /// Nothing counts any more of these keys. If ours is among them, everybody is told at once, and every session ends.
+    fn keys_ended(&mut self, ended: &[PeerId], now: Now) {
+        for id in ended {
+            if self.announcer.identity() == Some(*id) {
+                self.sessions.leave(&mut self.registry, now, &mut self.out);
+                self.announcer.burst(now.at);
+            } else {
+                self.drop_peer(id, now);
+            }
+        }
+    }
+
+    /// Nothing counts any more of this peer, or nothing is known.
+    fn drop_peer(&mut self, peer: &PeerId, now: Now) {
+        self.introductions.forget(|introduction| introduction.id == *peer);
+        self.sessions.drop_peer(peer, &mut self.registry, now, &mut self.out);
     }
 
     fn announced(&mut self, announcement: Announcement, now: Now) {
@@ -367,6 +525,9 @@ impl Engine {
 
     /// Does everything that is due, so that the next deadline is in the future.
     fn advance(&mut self, now: Now) {
+        if let Some(statements) = self.registry.news_of_keys() {
+            self.announcer.set_statements(statements);
+        }
         while self.poll_timeout().is_some_and(|at| at <= now.at) {
             if self.announcer.is_running() {
                 let mut pause = Duration::ZERO;
@@ -379,8 +540,10 @@ impl Engine {
                     self.announcer.announce_to(address, interface, crowd, now, &mut self.out);
                 }
                 self.mdns.fire(now.at, &mut self.out);
+                self.sessions.fire(&mut self.registry, now, &mut self.out);
             } else {
                 self.mdns.leave_again(now.at, &mut self.out);
+                self.sessions.fire(&mut self.registry, now, &mut self.out);
             }
             self.announcer.fire(self.registry.crowd(), now, &mut self.out);
         }

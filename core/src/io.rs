@@ -13,12 +13,14 @@ use crate::identity::PeerId;
 use crate::interface::Interface;
 use crate::job::{Job, JobDone};
 use crate::record::{CommitId, Record};
-use crate::registry::AddressState;
+use crate::registry::{AddressState, Trust};
+use crate::session::{ConnectError, Message, Sas, SasError, SessionEnd, Side};
+use crate::succession::{Revocation, RotationReason};
 use crate::time::UnixTime;
 use crate::wire::beacon::Profile;
 
 /// Something that happened outside, told to [`Engine::handle`](crate::Engine::handle).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Input<'a> {
     /// A datagram arrived.
     Datagram(Datagram<'a>),
@@ -26,6 +28,8 @@ pub enum Input<'a> {
     Timeout,
     /// A job that an earlier [`Action::Job`] asked for is done.
     Job(JobDone),
+    /// Something happened to a stream, such as a TCP connection.
+    Stream(StreamId, StreamEvent<'a>),
     /// What an earlier [`Action::Persist`] asked for now survives a power cut.
     Persisted(CommitId),
     /// The complete list of this machine's interfaces, at start and after every change.
@@ -58,11 +62,79 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
+/// Names a stream: a reliable, ordered connection to one other node. Each of the two counts its own from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StreamId {
+    /// The engine asked for it, by [`StreamCommand::Connect`].
+    Dialled(u64),
+    /// It came from outside; the driver numbers these.
+    Accepted(u64),
+}
+
+/// What happens to a stream.
+///
+/// After [`StreamEvent::Closed`], and after the engine said [`StreamCommand::Close`], nothing more is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEvent<'a> {
+    /// Somebody connected to the node's TCP port.
+    Accepted {
+        /// Index of the interface that has the address it was made to.
+        interface: u32,
+        /// Where it came from. IPv6 link-local addresses carry the interface as their scope id.
+        remote: SocketAddr,
+    },
+    /// The connection that was asked for stands.
+    Connected,
+    /// These bytes arrived. At most 64 KiB at a time; a stream that is paused may still hand over one such piece.
+    Received(&'a [u8]),
+    /// So many more of the bytes that were to be sent have been taken by the system.
+    Sent(usize),
+    /// The stream is over, or could not be made.
+    Closed(StreamEnd),
+}
+
+/// How a stream ended. None of these proves anything about the peer: whoever sits on the path can cause all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// The other side said that it sends no more.
+    Finished,
+    /// Nobody listens there.
+    Refused,
+    /// There is no way to that address.
+    Unreachable,
+    /// Nobody answered in time.
+    TimedOut,
+    /// It broke: a reset, or trouble of this machine's.
+    Broken,
+}
+
+/// What the driver does with a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamCommand {
+    /// Connect to this address by TCP, from this interface. The driver gives up after 10 s if the engine does not before.
+    Connect {
+        /// Index of the interface to leave by.
+        interface: u32,
+        /// Address and port; IPv6 link-local ones carry the interface as scope id.
+        remote: SocketAddr,
+    },
+    /// Send these bytes after those before.
+    Send(Bytes),
+    /// Read no more until [`StreamCommand::Resume`].
+    Pause,
+    /// Read again.
+    Resume,
+    /// Send what is left, for at most a second, and close it.
+    Close,
+}
+
 /// Something the driver has to do, in the order given.
 #[derive(Debug)]
 pub enum Action {
     /// Send a datagram. A failure to send is a lost packet, nothing more.
     Transmit(Transmit),
+    /// Do this with a stream.
+    Stream(StreamId, StreamCommand),
     /// Run a job, here or on another thread, and hand its result back as [`Input::Job`].
     Job(Job),
     /// Store a record durably, then answer [`Input::Persisted`]. Records of one key replace each other.
@@ -183,6 +255,123 @@ pub enum Event {
         /// The name from now on, which is being probed for.
         to: HostName,
     },
+    /// A session with a peer stands: its key answered for every byte of the handshake, and so did ours.
+    SessionOpened {
+        /// Which peer.
+        id: PeerId,
+        /// Its address.
+        address: SocketAddr,
+        /// Who asked for it.
+        side: Side,
+    },
+    /// A session that stood is over, and no other one takes its place.
+    SessionClosed {
+        /// Which peer.
+        id: PeerId,
+        /// Why.
+        reason: SessionEnd,
+    },
+    /// No session could be opened.
+    ConnectFailed {
+        /// The [`Command::Connect`] that asked for it; `None` when a message or a ping did.
+        command: Option<CommandId>,
+        /// Which peer.
+        id: PeerId,
+        /// Why not.
+        reason: ConnectError,
+    },
+    /// A [`Command::Connect`] has its session: a new one, or one that stood already.
+    Connected {
+        /// The command.
+        command: CommandId,
+        /// Which peer.
+        id: PeerId,
+    },
+    /// The peer answered a [`Command::Ping`] inside the session.
+    Pong {
+        /// The command.
+        command: CommandId,
+        /// Which peer.
+        id: PeerId,
+        /// From sealing the question to opening the answer.
+        rtt: Duration,
+    },
+    /// A [`Command::Ping`] gets no answer any more: its session is gone, or there is none.
+    PingLost {
+        /// The command.
+        command: CommandId,
+        /// Which peer.
+        id: PeerId,
+        /// Why.
+        reason: ConnectError,
+    },
+    /// The peer has accepted, and stored, what a [`Command::Send`] sent.
+    MessageDelivered {
+        /// The command.
+        command: CommandId,
+        /// Which peer.
+        id: PeerId,
+        /// From the command to the acknowledgement.
+        took: Duration,
+    },
+    /// What a [`Command::Send`] sent was not acknowledged and will not be sent again.
+    MessageFailed {
+        /// The command.
+        command: CommandId,
+        /// Which peer.
+        id: PeerId,
+        /// Why.
+        reason: ConnectError,
+        /// Whether some of it left this node, so that the peer may have it all the same.
+        left: bool,
+    },
+    /// A peer sent this; it is stored, and acknowledged.
+    MessageReceived(Message),
+    /// The short authentication string of a session is to be compared with what the peer's node shows.
+    SasReady {
+        /// Which peer.
+        id: PeerId,
+        /// The string.
+        sas: Sas,
+        /// Who began.
+        side: Side,
+    },
+    /// The comparison that was begun will not come to a string.
+    SasFailed {
+        /// Which peer.
+        id: PeerId,
+        /// Why.
+        reason: SasError,
+    },
+    /// How far a peer is trusted changed. One that is blocked or revoked from now on is not online any more either.
+    TrustChanged {
+        /// Which peer.
+        id: PeerId,
+        /// Before.
+        from: Trust,
+        /// From now on.
+        to: Trust,
+    },
+    /// A peer goes by another key from now on, and both keys signed that. Alias, history and (unless the old key was
+    /// compromised) verification go on under the new one.
+    Rotated {
+        /// The key before, which counts no more.
+        old: PeerId,
+        /// The key from now on.
+        new: PeerId,
+        /// Why.
+        reason: RotationReason,
+    },
+    /// A key was revoked by its owner: nothing of it counts, for ever.
+    Revoked {
+        /// The key.
+        id: PeerId,
+    },
+    /// A peer is not remembered any more.
+    Forgotten {
+        /// Which one.
+        id: PeerId,
+    },
     /// The goodbyes are sent; the engine will do nothing more.
     Stopped,
 }
@@ -208,6 +397,8 @@ pub enum PeerChange {
     AddressGone(SocketAddr),
     /// Its capabilities, status, summary or services changed.
     Profile,
+    /// Its owner here calls it otherwise, or by its own name again.
+    Alias,
 }
 
 /// How a peer's absence was noticed.
@@ -254,6 +445,20 @@ pub enum Warning {
         /// The newcomer.
         id: PeerId,
     },
+    /// A key that ended in favour of another names a second successor: one of the two is false. The first one stands.
+    Forked {
+        /// The key that ended.
+        old: PeerId,
+        /// The successor that was accepted.
+        known: PeerId,
+        /// The one that was refused.
+        id: PeerId,
+    },
+    /// This node's own key was ended, by a revocation or in favour of another: nobody will talk to it any more.
+    OwnKeyEnded {
+        /// The key that takes its place, if one does.
+        successor: Option<PeerId>,
+    },
 }
 
 /// Something its owner wants of the engine, told to [`Engine::command`](crate::Engine::command).
@@ -275,6 +480,36 @@ pub enum Command {
     Republish(CommandId, Publication),
     /// Say goodbye for what [`Command::Publish`] published.
     Unpublish(CommandId),
+    /// Open a session with this peer, unless there is one: [`Event::Connected`] or [`Event::ConnectFailed`] follows.
+    Connect(PeerId),
+    /// Close the session with this peer.
+    Disconnect(PeerId),
+    /// Measure a round trip inside the session, which is opened if there is none: [`Event::Pong`] or [`Event::PingLost`].
+    Ping(PeerId),
+    /// Send a message of at most 1 MiB, over a session that is opened if there is none: [`Event::MessageDelivered`] or
+    /// [`Event::MessageFailed`] follows. Messages to one peer arrive in order.
+    Send {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        body: Bytes,
+    },
+    /// Change how far a peer is trusted.
+    Trust(PeerId, TrustChange),
+    /// Call a peer by this name here, or by its own again.
+    SetAlias(PeerId, Option<String>),
+    /// Begin to compare keys by a short authentication string, in a session that is opened if there is none:
+    /// [`Event::SasReady`] or [`Event::SasFailed`] follows.
+    CompareSas(PeerId),
+    /// What came of the comparison: a match makes the peer verified, anything else ends the session.
+    SasCompared {
+        /// Which peer.
+        peer: PeerId,
+        /// Whether both nodes showed the same.
+        matches: bool,
+    },
+    /// Take note of a revocation, and tell the others for 30 days.
+    Revoke(Revocation),
     /// Say goodbye and stop: [`Event::Stopped`] follows within 200 ms.
     Stop,
 }
@@ -288,6 +523,21 @@ pub enum BrowseScope {
     Type(ServiceType),
     /// The services of one type that are listed under a subtype (RFC 6763 §7.1).
     Subtype(ServiceType, SubtypeLabel),
+}
+
+/// What to do about a peer's trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustChange {
+    /// Pin its key: it is remembered, and never makes room for another.
+    Pin,
+    /// Its key was compared in full, from another source than the network.
+    Verify,
+    /// Nothing of it counts from now on, until this is undone.
+    Block,
+    /// It is seen again, and no more.
+    Unblock,
+    /// It is not remembered: what is known of it is removed, trust and blocking included.
+    Forget,
 }
 
 /// Names a command that was accepted.

@@ -40,7 +40,7 @@
 //! # Where to look
 //!
 //! [`Engine`] says in which order to call what. [`wire`] has the frames, [`discovery`] how nodes and services are found,
-//! [`registry`] who is known.
+//! [`registry`] who is known, [`session`] how two of them talk.
 
 #![no_std]
 
@@ -48,6 +48,7 @@ extern crate alloc;
 
 mod budget;
 mod config;
+mod crypto;
 pub mod discovery;
 mod engine;
 mod identity;
@@ -59,11 +60,16 @@ mod random;
 mod record;
 pub mod registry;
 mod render;
+pub mod session;
+mod succession;
 mod time;
 mod timers;
 pub mod wire;
 
 pub use config::{CommandError, Config, ConfigError, Limits, ProfileError};
+pub use crypto::Secret;
+#[doc(hidden)]
+pub use crypto::vectors;
 pub use discovery::intake::Counters;
 pub use discovery::mdns::MdnsCounters;
 pub use discovery::publication::{Caution, Publication, PublicationError};
@@ -75,12 +81,16 @@ pub use engine::Engine;
 pub use identity::{NetworkTag, ParsePeerIdError, PeerId};
 pub use interface::{Interface, InterfaceAddress, InterfaceKind, Selection};
 pub use io::{
-    Action, BrowseScope, Channel, Command, CommandId, Datagram, Event, Input, OfflineReason, PeerChange, Transmit,
-    Warning,
+    Action, BrowseScope, Channel, Command, CommandId, Datagram, Event, Input, OfflineReason, PeerChange, StreamCommand,
+    StreamEnd, StreamEvent, StreamId, Transmit, TrustChange, Warning,
 };
 pub use job::{Job, JobDone, JobId, JobOutput, Keyring, Request, SoftwareKeyring, verify};
-pub use record::{CommitId, PeerRecord, Record, RecordError};
-pub use registry::{AddressState, Peer, PeerAddress, Source, Trust};
+pub use record::{CommitId, PeerRecord, Record, RecordError, RevocationRecord};
+pub use registry::{AddressState, History, Peer, PeerAddress, PeerWarning, Source, Trust};
+pub use session::{
+    ConnectError, Message, MessageId, Path, Sas, SasError, SessionCounters, SessionEnd, SessionState, SessionView, Side,
+};
+pub use succession::{Revocation, Rotation, RotationReason, SuccessionError};
 pub use time::{Instant, UnixTime};
 pub use wire::beacon::{Profile, Status};
 pub use wire::{BEACON_PORT, MAX_FRAME};

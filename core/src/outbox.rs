@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use crate::io::{Action, Event, Transmit};
+use crate::io::{Action, Event, StreamCommand, StreamId, Transmit};
 use crate::job::{Job, JobId, Task};
 use crate::record::{CommitId, Record};
 
@@ -21,6 +21,10 @@ impl Outbox {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.actions.push_back(Action::Event(event));
+    }
+
+    pub(crate) fn stream(&mut self, stream: StreamId, command: StreamCommand) {
+        self.actions.push_back(Action::Stream(stream, command));
     }
 
     pub(crate) fn job(&mut self, task: Task) -> JobId {

@@ -9,18 +9,48 @@ use core::time::Duration;
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-/// The one secret that all of an engine's randomness comes from.
-#[derive(Clone)]
-pub(crate) struct Seed(Hkdf<Sha256>);
+use crate::crypto::{self, Secret};
+
+/// The one secret that all of an engine's randomness comes from. It is not kept: the engine keeps streams.
+pub(crate) struct Seed {
+    open: Hkdf<Sha256>,
+    /// Extracted with a salt of its own, so that what an ordinary stream keeps leads to no secret.
+    secret: Secret,
+}
 
 impl Seed {
     pub(crate) fn new(seed: &[u8; 32]) -> Self {
-        Self(Hkdf::new(Some(b"landfall random"), seed))
+        Self { open: Hkdf::new(Some(b"landfall random"), seed), secret: crypto::hmac(b"landfall secrets", seed) }
     }
 
     /// The stream of this label. Two streams of one label are the same stream.
     pub(crate) fn stream(&self, label: &'static str) -> Stream {
-        Stream { source: self.0.clone(), label, block: 0, buffer: [0; 32], used: 32 }
+        Stream { source: self.open.clone(), label, block: 0, buffer: [0; 32], used: 32 }
+    }
+
+    /// The stream of secrets of this label. Two streams of one label are the same stream.
+    pub(crate) fn secrets(&self, label: &'static str) -> SecretStream {
+        SecretStream { next: crypto::expand(&self.secret, label, b"") }
+    }
+}
+
+/// An endless sequence of secrets, each of which is gone from here once it is given out: whoever reads this process's memory
+/// later learns the secrets to come, and none that was.
+pub(crate) struct SecretStream {
+    next: Secret,
+}
+
+impl SecretStream {
+    pub(crate) fn secret(&mut self) -> Secret {
+        let secret = crypto::expand(&self.next, "out", b"");
+        self.next = crypto::expand(&self.next, "next", b"");
+        secret
+    }
+}
+
+impl fmt::Debug for SecretStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretStream")
     }
 }
 
@@ -85,6 +115,16 @@ mod tests {
         let first: [u8; 100] = seed.stream("beacon.jitter").bytes();
         assert_eq!(first, seed.stream("beacon.jitter").bytes());
         assert_ne!(first, seed.stream("probe.nonce").bytes());
+    }
+
+    #[test]
+    fn a_stream_of_secrets_replays_and_what_it_gave_out_cannot_be_had_from_what_it_keeps() {
+        let mut stream = Seed::new(&[7; 32]).secrets("session.ephemeral");
+        let first = stream.secret();
+        assert_eq!(first, Seed::new(&[7; 32]).secrets("session.ephemeral").secret());
+        assert_ne!(first, Seed::new(&[7; 32]).secrets("session.cookie").secret());
+        assert_ne!(first, Seed::new(&[8; 32]).secrets("session.ephemeral").secret());
+        assert!(stream.next != first && stream.secret() != first);
     }
 
     #[test]

@@ -9,10 +9,11 @@ use core::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
-use crate::io::{Action, Channel, Event, OfflineReason, PeerChange, Transmit, Warning};
+use crate::io::{Action, Channel, Event, OfflineReason, PeerChange, StreamCommand, StreamId, Transmit, Warning};
 use crate::job::Request;
 use crate::record::Record;
 use crate::registry::{AddressState, Trust};
+use crate::session::{ConnectError, SessionEnd, Side};
 use crate::wire::Frame;
 use crate::wire::beacon::{Beacon, Body, Kind};
 use crate::wire::mdns::{Message, Section};
@@ -27,7 +28,11 @@ impl fmt::Display for Action {
                 Request::Verify { id, message, .. } => {
                     write!(f, "job {} verify {} bytes of {}", job.id().0, message.len(), id.short())
                 }
+                Request::Dh => write!(f, "job {} dh", job.id().0),
+                Request::Seal(length) => write!(f, "job {} seal {length} bytes", job.id().0),
+                Request::Open(length) => write!(f, "job {} open {length} bytes", job.id().0),
             },
+            Self::Stream(stream, command) => write!(f, "stream {stream} {command}"),
             Self::Persist(commit, record) => write!(f, "persist {} {record}", commit.0),
             Self::Event(event) => write!(f, "event {event}"),
         }
@@ -54,9 +59,7 @@ impl fmt::Display for Transmit {
                 }
             }
         }
-        let digest = Sha256::digest(&self.payload);
-        let [a, b, c, d, ..] = digest.0;
-        write!(f, " ({} bytes, {a:02x}{b:02x}{c:02x}{d:02x})", self.payload.len())
+        write_bytes(f, &self.payload)
     }
 }
 
@@ -144,6 +147,13 @@ impl fmt::Display for Record {
                 peer.sequence
             ),
             Self::Forgotten(id) => write!(f, "forgotten {}", id.short()),
+            Self::Revocation(record) => write!(f, "revocation of {}", record.revocation.id.short()),
+            Self::RevocationGone(id) => write!(f, "revocation of {} gone", id.short()),
+            Self::Message(message) => {
+                write!(f, "message {} of {}", message.number, message.from.short())?;
+                write_bytes(f, &message.body)
+            }
+            Self::MessageGone(number) => write!(f, "message {number} gone"),
         }
     }
 }
@@ -155,6 +165,7 @@ impl fmt::Display for Trust {
             Self::Pinned => "pinned",
             Self::Verified => "verified",
             Self::Blocked => "blocked",
+            Self::Revoked => "revoked",
         })
     }
 }
@@ -195,9 +206,101 @@ impl fmt::Display for Event {
             Self::HostRenamed { from, to } => {
                 write!(f, "host renamed {:?} to {:?}", from.to_string(), to.to_string())
             }
+            Self::SessionOpened { id, address, side } => write!(f, "session opened {id} at {address} by {side}"),
+            Self::SessionClosed { id, reason } => write!(f, "session closed {id} {reason}"),
+            Self::ConnectFailed { id, reason, .. } => write!(f, "connect failed {id} {reason}"),
+            Self::Connected { command, id } => write!(f, "connected {id} for {}", command.0),
+            Self::Pong { command, id, rtt } => write!(f, "pong {id} for {} rtt {} us", command.0, rtt.as_micros()),
+            Self::PingLost { command, id, reason } => write!(f, "ping lost {id} for {} {reason}", command.0),
+            Self::MessageDelivered { command, id, took } => {
+                write!(f, "message delivered {id} for {} after {} us", command.0, took.as_micros())
+            }
+            Self::MessageFailed { command, id, reason, left } => {
+                let left = if *left { "after it left" } else { "before it left" };
+                write!(f, "message failed {id} for {} {reason} {left}", command.0)
+            }
+            Self::MessageReceived(message) => {
+                write!(f, "message {} of {}", message.number, message.from)?;
+                write_bytes(f, &message.body)
+            }
+            Self::SasReady { id, sas, side } => write!(f, "sas {id} {sas} by {side}"),
+            Self::SasFailed { id, reason } => write!(f, "sas failed {id} {reason:?}"),
+            Self::TrustChanged { id, from, to } => write!(f, "trust {id} from {from} to {to}"),
+            Self::Rotated { old, new, reason } => write!(f, "rotated {old} to {new} {reason:?}"),
+            Self::Revoked { id } => write!(f, "revoked {id}"),
+            Self::Forgotten { id } => write!(f, "forgotten {id}"),
             Self::Stopped => f.write_str("stopped"),
         }
     }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dialled(number) => write!(f, "dialled-{number}"),
+            Self::Accepted(number) => write!(f, "accepted-{number}"),
+        }
+    }
+}
+
+impl fmt::Display for StreamCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { interface, remote } => write!(f, "connect if{interface} to {remote}"),
+            Self::Send(bytes) => {
+                f.write_str("send")?;
+                write_bytes(f, bytes)
+            }
+            Self::Pause => f.write_str("pause"),
+            Self::Resume => f.write_str("resume"),
+            Self::Close => f.write_str("close"),
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "us",
+            Self::Theirs => "them",
+        })
+    }
+}
+
+impl fmt::Display for SessionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClosedByPeer => "closed by peer",
+            Self::Closed => "closed",
+            Self::Idle => "idle",
+            Self::Lost => "lost",
+            Self::Tampered => "tampered with",
+            Self::Expired => "expired",
+        })
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAddress => "no address",
+            Self::NoPort => "no port",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed out",
+            Self::WrongPeer => "wrong peer",
+            Self::Lost => "lost",
+            Self::Blocked => "blocked",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// How many bytes, and a trace of which.
+fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    let digest = Sha256::digest(bytes);
+    let [a, b, c, d, ..] = digest.0;
+    write!(f, " ({} bytes, {a:02x}{b:02x}{c:02x}{d:02x})", bytes.len())
 }
 
 fn write_addresses(f: &mut fmt::Formatter<'_>, addresses: &[IpAddr]) -> fmt::Result {
@@ -212,6 +315,7 @@ impl fmt::Display for PeerChange {
             Self::Address { address, state } => write!(f, "address {address} {state}"),
             Self::AddressGone(address) => write!(f, "address {address} gone"),
             Self::Profile => f.write_str("profile"),
+            Self::Alias => f.write_str("alias"),
         }
     }
 }
@@ -234,6 +338,9 @@ impl fmt::Display for Warning {
             Self::NoInterface => f.write_str("no interface"),
             Self::SigningFailed => f.write_str("signing failed"),
             Self::TooManyPeers { id } => write!(f, "too many peers for {id}"),
+            Self::Forked { old, known, id } => write!(f, "forked {old} to {id} after {known}"),
+            Self::OwnKeyEnded { successor: None } => f.write_str("own key ended"),
+            Self::OwnKeyEnded { successor: Some(id) } => write!(f, "own key ended for {id}"),
         }
     }
 }

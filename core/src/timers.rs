@@ -49,6 +49,12 @@ impl<K: Ord + Copy> Timers<K> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
+    /// Takes all keys, in their order.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = K> + use<K> {
+        self.by_time.clear();
+        core::mem::take(&mut self.by_key).into_keys()
+    }
+
     /// Takes one key whose deadline is `now` or earlier, the earliest first.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let (at, key) = *self.by_time.first()?;

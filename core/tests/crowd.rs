@@ -121,11 +121,12 @@ impl Credulous {
                         let output = match job.request() {
                             Request::Sign { .. } => JobOutput::Signed([0; 64]),
                             Request::Verify { .. } => JobOutput::Verified(true),
+                            Request::Dh | Request::Seal(_) | Request::Open(_) => panic!("nobody opened a session"),
                         };
                         self.inbox.push_back(JobDone { id: job.id(), output });
                     }
                     Action::Persist(id, _) => self.engine.handle(Input::Persisted(id), self.now),
-                    Action::Event(_) => {}
+                    Action::Stream(..) | Action::Event(_) => {}
                 }
             }
             let Some(done) = self.inbox.pop_front() else { return };
@@ -162,6 +163,7 @@ fn a_hundred_thousand_identities_leave_a_node_no_larger_than_its_tables_and_forg
         last_seen: WALL_AT_START,
         epoch: 1,
         sequence: 1,
+        ..PeerRecord::of(pinned)
     })];
     let engine = Engine::new(config, [1; 32], Instant::ZERO, WALL_AT_START).unwrap();
     let mut node = Credulous { engine, now: Instant::ZERO, inbox: VecDeque::new(), probes: Vec::new() };

@@ -260,8 +260,7 @@ fn whoever_takes_over_an_address_inherits_nothing() {
                 trust: Trust::Verified,
                 first_seen: WALL_AT_START,
                 last_seen: WALL_AT_START,
-                epoch: 0,
-                sequence: 0,
+                ..PeerRecord::of(bob)
             }));
         }
     });

@@ -95,11 +95,14 @@ impl Bench {
                     let output = match job.request() {
                         Request::Sign { .. } => JobOutput::Signed([1; 64]),
                         Request::Verify { .. } => JobOutput::Verified(true),
+                        Request::Dh | Request::Seal(_) | Request::Open(_) => panic!("nobody opened a session"),
                     };
                     self.engine.handle(Input::Job(JobDone { id: job.id(), output }), now);
                 }
                 landfall_core::Action::Persist(id, _) => self.engine.handle(Input::Persisted(id), now),
-                landfall_core::Action::Transmit(_) | landfall_core::Action::Event(_) => {}
+                landfall_core::Action::Transmit(_)
+                | landfall_core::Action::Stream(..)
+                | landfall_core::Action::Event(_) => {}
             }
         }
     }
@@ -132,7 +135,7 @@ fn time_that_runs_backwards_is_taken_for_the_latest_time() {
             1 => beacon("10.77.0.9:17892", &frame),
             _ => Input::Timeout,
         };
-        steady.handle(input, latest);
+        steady.handle(input.clone(), latest);
         jumping.handle(input, now);
         assert_eq!(steady.engine.poll_timeout(), jumping.engine.poll_timeout(), "step {step}");
         assert!(jumping.engine.poll_timeout().is_none_or(|at| at > latest), "step {step}");
@@ -205,6 +208,7 @@ fn a_signing_key_that_fails_is_warned_of_once_and_announces_follow_when_it_works
                 landfall_core::Action::Event(event) => {
                     warnings += usize::from(event.to_string().contains("signing failed"));
                 }
+                landfall_core::Action::Stream(..) => panic!("nobody opened a session"),
                 landfall_core::Action::Transmit(_) => {
                     assert!(second >= 100, "an unsigned frame was sent");
                     sent += 1;

@@ -81,7 +81,7 @@ fn told(count: u8) -> Vec<std::net::SocketAddr> {
                 Action::Job(job) => engine.handle(Input::Job(job.run(&keyring)), now),
                 Action::Persist(id, _) => engine.handle(Input::Persisted(id), now),
                 Action::Transmit(sent) if sent.channel == Channel::Beacon => frames.push(sent.destination),
-                Action::Transmit(_) | Action::Event(_) => {}
+                Action::Transmit(_) | Action::Stream(..) | Action::Event(_) => {}
             }
         }
     };

@@ -57,7 +57,7 @@ fn read_beacon(beacon: &Beacon<'_>, reading: &mut Reading) -> Result<(), Stage> 
         put("ttl", header.ttl.to_string());
         put("tcp-port", header.tcp_port.to_string());
     }
-    let Body { profile, addresses } = Body::decode(beacon.body()).map_err(|_| Stage::Body)?;
+    let Body { profile, addresses, .. } = Body::decode(beacon.body()).map_err(|_| Stage::Body)?;
     let mut put_said = |field: &str, value: String| {
         if !value.is_empty() {
             put(field, value)

@@ -22,6 +22,7 @@ use crate::job::{JobId, JobOutput};
 use crate::outbox::Outbox;
 use crate::random::{Seed, Stream};
 use crate::record::{CommitId, Record};
+use crate::succession::Statements;
 use crate::time::{Instant, Now};
 use crate::timers::Timers;
 use crate::wire::BEACON_PORT;
@@ -63,6 +64,8 @@ pub(crate) struct Announcer {
     network: NetworkTag,
     instance: [u8; 8],
     profile: Profile,
+    /// What it tells of keys that ended.
+    statements: Statements,
     tcp_port: u16,
     interval: Duration,
     links: Vec<Interface>,
@@ -118,7 +121,12 @@ impl Announcer {
     pub(crate) fn new(config: &Config, seed: &Seed, now: Now, out: &mut Outbox) -> Self {
         let stored = config.records.iter().filter_map(|record| match record {
             Record::Epoch(epoch) => Some(*epoch),
-            Record::Peer(_) | Record::Forgotten(_) => None,
+            Record::Peer(_)
+            | Record::Forgotten(_)
+            | Record::Revocation(_)
+            | Record::RevocationGone(_)
+            | Record::Message(_)
+            | Record::MessageGone(_) => None,
         });
         let epoch = if config.identity.is_some() {
             let next = stored.max().map_or(0, |epoch| epoch.saturating_add(1)).max(now.wall.as_millis());
@@ -131,6 +139,7 @@ impl Announcer {
             network: NetworkTag::of(&config.network),
             instance: seed.stream("beacon.instance").bytes(),
             profile: config.profile.clone(),
+            statements: Statements::default(),
             tcp_port: config.tcp_port,
             interval: config.interval,
             links: Vec::new(),
@@ -149,6 +158,11 @@ impl Announcer {
 
     pub(crate) fn instance(&self) -> &[u8; 8] {
         &self.instance
+    }
+
+    /// Whose announces these are; an observer has none.
+    pub(crate) fn identity(&self) -> Option<PeerId> {
+        self.identity
     }
 
     /// Whether it is somebody, and not an observer.
@@ -198,6 +212,11 @@ impl Announcer {
         self.profile = profile;
         let earliest = self.last_round.map_or(now, |last| (last + CHANGE_INTERVAL).max(now));
         self.timers.set_earlier(Due::Change, earliest);
+    }
+
+    /// Tells this of keys that ended, from the next frame on.
+    pub(crate) fn set_statements(&mut self, statements: Statements) {
+        self.statements = statements;
     }
 
     /// Asks every node to announce itself: a few times, since a datagram may be lost.
@@ -320,6 +339,9 @@ impl Announcer {
     fn round(&mut self, answer_me: bool, crowd: usize, now: Now, out: &mut Outbox) {
         let everywhere = self.everywhere();
         self.send_to(Kind::Announce, answer_me, false, &everywhere, crowd, now, out);
+        // More revocations than fit in one frame take turns.
+        let turn = self.statements.revocations.len().min(1);
+        self.statements.revocations.rotate_left(turn);
         self.last_round = Some(now.at);
         let interval = interval(self.interval, crowd);
         let jitter = self.jitter.up_to(interval / 6);
@@ -386,8 +408,10 @@ impl Announcer {
     ) {
         let (Some(id), Epoch::Stored(epoch)) = (self.identity, self.epoch) else { return };
         let body = match kind {
-            Kind::Announce if brief => beacon::encode_short_announce(&self.profile, &self.addresses()),
-            Kind::Announce => beacon::encode_announce(&self.profile, &self.addresses()),
+            Kind::Announce if brief => {
+                beacon::encode_short_announce(&self.profile, &self.addresses(), &self.statements)
+            }
+            Kind::Announce => beacon::encode_announce(&self.profile, &self.addresses(), &self.statements),
             Kind::Goodbye => beacon::empty_body(),
             Kind::Discover => beacon::discover_body(),
         };

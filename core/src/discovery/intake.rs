@@ -20,6 +20,7 @@ use crate::io::Datagram;
 use crate::job::{JobId, Task};
 use crate::outbox::Outbox;
 use crate::registry::{Announcement, Registry, Standing};
+use crate::session::SessionCounters;
 use crate::time::Instant;
 use crate::wire::Frame;
 use crate::wire::beacon::{Beacon, Body, Kind};
@@ -76,6 +77,8 @@ pub struct Counters {
     pub accepted: u64,
     /// What was dropped of mDNS.
     pub mdns: MdnsCounters,
+    /// What was dropped of sessions.
+    pub sessions: SessionCounters,
 }
 
 /// What a datagram turned out to be, when that needs no signature.
@@ -87,6 +90,7 @@ pub(crate) enum Unsigned {
 
 /// What a frame turned out to be, now that its signature holds.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "announces are the usual case, and are consumed at once")]
 pub(crate) enum Verified {
     Announce(Announcement),
     Discover {
@@ -302,6 +306,7 @@ impl Intake {
                 sequence: header.sequence,
                 instance: header.instance,
                 ttl: Duration::from_secs(header.ttl.clamp(*TTL.start(), *TTL.end()).into()),
+                tcp_port: header.tcp_port,
                 answer_me: header.answer_me,
                 source,
                 interface,

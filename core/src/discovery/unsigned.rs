@@ -57,7 +57,12 @@ impl UnsignedFrames {
     pub(crate) fn signed(&mut self, job: JobId, output: JobOutput, out: &mut Outbox) {
         let signature = match output {
             JobOutput::Signed(signature) => Some(signature),
-            JobOutput::SigningFailed | JobOutput::Verified(_) => None,
+            JobOutput::SigningFailed
+            | JobOutput::Verified(_)
+            | JobOutput::PublicKey(_)
+            | JobOutput::Agreed(_)
+            | JobOutput::Sealed(_)
+            | JobOutput::Opened(_) => None,
         };
         let said = core::mem::replace(&mut self.failing, signature.is_none());
         if self.failing && !said {
@@ -108,7 +113,7 @@ mod tests {
         core::iter::from_fn(|| out.pop())
             .filter_map(|action| match action {
                 Action::Transmit(transmit) => transmit.payload.first().copied(),
-                Action::Job(_) | Action::Persist(..) | Action::Event(_) => None,
+                Action::Job(_) | Action::Stream(..) | Action::Persist(..) | Action::Event(_) => None,
             })
             .collect()
     }

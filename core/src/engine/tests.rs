@@ -54,6 +54,7 @@ impl Node {
                     self.records.push(record);
                     self.engine.handle(Input::Persisted(commit), now);
                 }
+                Action::Stream(..) => panic!("nobody opened a session"),
                 Action::Event(event) => self.events.push(event),
             }
         }

@@ -3,12 +3,17 @@
 //! A node that was heard is a candidate until it signed our nonce; then it is a peer, and stays one while it is offline.
 //! Only a proof puts a peer online: a frame that verifies may be a recording, an answer to a fresh nonce cannot be.
 
+mod destinations;
+mod ending;
+mod entry;
+mod keys;
 mod peer;
 mod table;
+mod trust;
+mod warnings;
 
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use crate::config::Limits;
@@ -18,12 +23,17 @@ use crate::interface::Interface;
 use crate::io::{Event, OfflineReason, PeerChange, Warning};
 use crate::outbox::Outbox;
 use crate::record::{PeerRecord, Record};
+use crate::succession::Rotation;
 use crate::time::{Instant, Now};
-use crate::wire::beacon::{Body, Profile};
+use crate::timers::Timers;
+use crate::wire::beacon::Body;
 use crate::wire::probe::Answer;
 
-pub use peer::{AddressState, Peer, PeerAddress, Source, Trust};
-use table::{Candidate, Entry, Liveness, Table};
+pub(crate) use destinations::Destination;
+use entry::{Candidate, Entry, Liveness};
+use keys::Keys;
+pub use peer::{AddressState, History, Peer, PeerAddress, PeerWarning, Source, Trust};
+use table::Table;
 
 /// How long a silent peer may take to answer before it is offline: twelve probes and the last one's round trip. Calls are
 /// spread when there are many, and so is their end.
@@ -36,6 +46,8 @@ const PROOF_LIFETIMES: u32 = 3;
 const FEW: usize = 32;
 /// One answer will do for a round of announces, which comes by two families.
 const ANSWER_PAUSE: Duration = Duration::from_millis(200);
+/// What may be lost in a crash (counts, warnings) is stored so much later, all of a peer's at once.
+const SAVE_DELAY: Duration = Duration::from_secs(60);
 /// A warning about a full table is worth one line a minute.
 const FULL_WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -47,6 +59,7 @@ pub(crate) struct Announcement {
     pub(crate) sequence: u32,
     pub(crate) instance: [u8; 8],
     pub(crate) ttl: Duration,
+    pub(crate) tcp_port: u16,
     pub(crate) answer_me: bool,
     pub(crate) source: SocketAddr,
     pub(crate) interface: u32,
@@ -87,21 +100,44 @@ pub(crate) enum Standing {
 #[derive(Debug)]
 pub(crate) struct Registry {
     table: Table,
-    /// Whether records are kept: an observer remembers nobody.
-    remember: bool,
+    /// Our own key: an observer has none, and remembers nobody.
+    own: Option<PeerId>,
+    keys: Keys,
+    /// The interfaces in use.
+    links: Vec<Interface>,
+    /// Peers of whom something is not stored yet, and when it will be.
+    unsaved: Timers<PeerId>,
     full_warning: Option<Instant>,
 }
 
 impl Registry {
-    pub(crate) fn new(limits: Limits, remember: bool, records: Vec<Record>) -> Self {
+    pub(crate) fn new(
+        own: Option<PeerId>,
+        limits: Limits,
+        rotations: &[Rotation],
+        records: Vec<Record>,
+        now: Now,
+    ) -> Self {
         let mut table = Table::new(limits);
+        let mut keys = Keys::new(own, rotations, now);
+        let (mut first, mut last) = (Vec::new(), Vec::new());
         for record in records {
             match record {
-                Record::Peer(record) => table.restore(record),
-                Record::Epoch(_) | Record::Forgotten(_) => {}
+                // We were somebody's peer before we took over his key and his records.
+                Record::Peer(record) if own == Some(record.id) => {}
+                Record::Peer(record) if Entry::of(record.clone()).is_expendable() => last.push(record),
+                Record::Peer(record) => first.push(record),
+                Record::Revocation(record) => keys.restore(record, now),
+                Record::Epoch(_)
+                | Record::Forgotten(_)
+                | Record::RevocationGone(_)
+                | Record::Message(_)
+                | Record::MessageGone(_) => {}
             }
         }
-        Self { table, remember, full_warning: None }
+        // Where there is no room for all, whom somebody cares for comes first.
+        first.into_iter().chain(last).for_each(|record| table.restore(record));
+        Self { table, own, keys, links: Vec::new(), unsaved: Timers::new(), full_warning: None }
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = &Peer> {
@@ -133,10 +169,11 @@ impl Registry {
 
     pub(crate) fn standing(&self, id: &PeerId) -> Standing {
         match self.table.entry(id).map(|entry| entry.peer.trust) {
+            None if self.keys.has_revocation(id) => Standing::Blocked,
             None => Standing::Unknown,
             Some(Trust::Seen) => Standing::Seen,
             Some(Trust::Pinned | Trust::Verified) => Standing::Pinned,
-            Some(Trust::Blocked) => Standing::Blocked,
+            Some(Trust::Blocked | Trust::Revoked) => Standing::Blocked,
         }
     }
 
@@ -151,13 +188,24 @@ impl Registry {
     }
 
     /// An announce that verified. `asked` says that its sender has asked us to prove ourselves lately, so it knows us.
-    pub(crate) fn heard(&mut self, announcement: Announcement, asked: bool, now: Now, out: &mut Outbox) -> Reaction {
+    pub(crate) fn heard(
+        &mut self,
+        mut announcement: Announcement,
+        asked: bool,
+        now: Now,
+        out: &mut Outbox,
+    ) -> Reaction {
+        if self.own == Some(announcement.id) || self.standing(&announcement.id) == Standing::Blocked {
+            return Reaction::default();
+        }
         let listed = &announcement.body;
         let elsewhere = listed.lists_all_addresses() && !listed.addresses.contains(&announcement.source.ip());
         // A frame that comes from where its sender says it is not was repeated by somebody else.
         if elsewhere || !self.is_news(&announcement.id, announcement.epoch, announcement.sequence) {
             return Reaction::default();
         }
+        let claims = core::mem::take(&mut announcement.body.claims);
+        self.heard_claims(&announcement.id, &claims, now, out);
         if self.table.entry(&announcement.id).is_some() {
             self.heard_peer(announcement, now, out)
         } else {
@@ -195,6 +243,7 @@ impl Registry {
         let restarted = entry.instance != Some(announcement.instance);
         let outdated = few && entry.proved.is_none_or(|last| now.at.since(last) > entry.ttl * PROOF_LIFETIMES);
         entry.ttl = announcement.ttl;
+        entry.peer.tcp_port = announcement.tcp_port;
         entry.peer.last_seen = now.wall;
         entry.restart(announcement.instance, out);
         let gone = entry.prune(&announcement.body);
@@ -210,6 +259,7 @@ impl Registry {
         }
         if let Some(old_name) = &old_name {
             self.table.rename(&id, old_name);
+            self.warn_of_same_name(&id, now, out);
         }
         for address in dropped {
             self.table.vacate(&id, address);
@@ -229,7 +279,7 @@ impl Registry {
 
     /// A goodbye that verified; whether it is news.
     pub(crate) fn goodbye(&mut self, id: &PeerId, epoch: u64, sequence: u32, now: Now, out: &mut Outbox) -> bool {
-        if !self.is_news(id, epoch, sequence) {
+        if self.standing(id) == Standing::Blocked || !self.is_news(id, epoch, sequence) {
             return false;
         }
         self.table.remove_candidate(id);
@@ -256,6 +306,9 @@ impl Registry {
     /// An answer to our nonce that verified: the peer is there.
     pub(crate) fn proved(&mut self, proof: Proof, answer: &Answer, now: Now, out: &mut Outbox) {
         let id = answer.id;
+        if self.standing(&id) == Standing::Blocked {
+            return;
+        }
         if self.table.entry(&id).is_none() && !self.promote(&id, proof.address, now, out) {
             return;
         }
@@ -283,7 +336,7 @@ impl Registry {
         self.take_address(&id, proof.address, now, out);
         self.table.arrive(&id, now.at);
         if arrived {
-            self.warn_of_same_name(&id, out);
+            self.warn_of_same_name(&id, now, out);
             self.persist(&id, out);
         }
     }
@@ -293,6 +346,7 @@ impl Registry {
         let Some(entry) = self.table.entry_mut(id) else { return };
         let Some(announcement) = entry.pending.take() else { return };
         entry.ttl = announcement.ttl;
+        entry.peer.tcp_port = announcement.tcp_port;
         entry.restart(announcement.instance, out);
         let gone = entry.prune(&announcement.body);
         let old_name = entry.describe(announcement.body.profile, out);
@@ -308,46 +362,70 @@ impl Registry {
     /// Makes a peer of the candidate, if there is one and there is room.
     fn promote(&mut self, id: &PeerId, address: SocketAddr, now: Now, out: &mut Outbox) -> bool {
         let Some(candidate) = self.table.remove_candidate(id) else { return false };
-        match self.table.make_room(address.ip()) {
-            Ok(None) => {}
+        let entry = Entry::new(candidate, now.wall);
+        self.make_room(id, Some(address.ip()), None, now, out) && {
+            self.table.insert(entry, Some(address.ip()));
+            true
+        }
+    }
+
+    /// Room for this newcomer, if there can be, at the price of another's memory.
+    fn make_room(
+        &mut self,
+        id: &PeerId,
+        source: Option<IpAddr>,
+        spare: Option<&PeerId>,
+        now: Now,
+        out: &mut Outbox,
+    ) -> bool {
+        match self.table.make_room(source, spare) {
+            Ok(None) => true,
             Ok(Some(evicted)) => {
-                if self.remember {
+                self.unsaved.clear(evicted);
+                if self.own.is_some() {
                     out.persist(Record::Forgotten(evicted));
                 }
+                true
             }
             Err(()) => {
                 if self.full_warning.is_none_or(|last| now.at.since(last) >= FULL_WARNING_INTERVAL) {
                     self.full_warning = Some(now.at);
                     out.event(Event::Warning(Warning::TooManyPeers { id: *id }));
                 }
-                return false;
+                false
             }
         }
-        self.table.insert(Entry::new(candidate, now.wall), address.ip());
+    }
+
+    /// Makes a peer of a key that has not proved itself to us by an answer, but in another way, or to somebody else. What it
+    /// announced meanwhile counts once it has.
+    ///
+    /// Where there is no room, somebody else than `spare` goes for it.
+    fn adopt(
+        &mut self,
+        id: &PeerId,
+        source: Option<IpAddr>,
+        spare: Option<&PeerId>,
+        now: Now,
+        out: &mut Outbox,
+    ) -> bool {
+        if !self.make_room(id, source, spare, now, out) {
+            return false;
+        }
+        let mut entry = Entry::of(PeerRecord { first_seen: now.wall, last_seen: now.wall, ..PeerRecord::of(*id) });
+        if let Some(candidate) = self.table.remove_candidate(id) {
+            (entry.epoch, entry.sequence) = candidate.last();
+            entry.knows_us = candidate.knows_us;
+            entry.peer.profile.name = candidate.announcement.body.profile.name.clone();
+            entry.pending = Some(candidate.announcement);
+        }
+        self.table.insert(entry, source);
         true
-    }
-
-    /// An address is where it proved to be; whoever had it before has it no more, and hands nothing on.
-    fn take_address(&mut self, id: &PeerId, address: SocketAddr, now: Now, out: &mut Outbox) {
-        let Some(known) = self.table.occupy(id, address) else { return };
-        out.event(Event::Warning(Warning::SameAddress { id: *id, known, address }));
-        let Some(entry) = self.table.entry_mut(&known) else { return };
-        entry.peer.addresses.retain(|have| have.address != address);
-        if entry.peer.online {
-            out.event(Event::PeerChanged { id: known, change: PeerChange::AddressGone(address) });
-            self.table.doubt(&known, now.at);
-        }
-    }
-
-    fn warn_of_same_name(&self, id: &PeerId, out: &mut Outbox) {
-        let Some(name) = self.peer(id).map(|peer| peer.profile.name.clone()) else { return };
-        if let Some(known) = self.table.another_named(id, &name) {
-            out.event(Event::Warning(Warning::SameName { id: *id, known, name }));
-        }
     }
 
     /// The interfaces in use changed: addresses behind one that is gone, or on its link no more, are gone.
     pub(crate) fn set_links(&mut self, links: &[Interface], now: Now, out: &mut Outbox) {
+        self.links = links.to_vec();
         for id in self.table.online_ids() {
             let Some(entry) = self.table.entry_mut(&id) else { continue };
             let reachable = |known: &PeerAddress| {
@@ -375,11 +453,15 @@ impl Registry {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.table.next_deadline()
+        [self.table.next_deadline(), self.unsaved.next(), self.keys.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Handles every deadline that has come: silent peers get a last call, then are offline; candidates are dropped.
     pub(crate) fn fire(&mut self, now: Now, out: &mut Outbox) -> Vec<Call> {
+        while let Some(id) = self.unsaved.pop_due(now.at) {
+            self.persist(&id, out);
+        }
+        self.keys.fire(now, out);
         let mut calls = Vec::new();
         let spread = CALL_PAUSE.saturating_mul(u32::try_from(self.table.online()).unwrap_or(u32::MAX));
         while let Some(id) = self.table.pop_due(now.at) {
@@ -408,18 +490,25 @@ impl Registry {
         }
     }
 
-    fn persist(&self, id: &PeerId, out: &mut Outbox) {
-        let Some(entry) = self.table.entry(id).filter(|_| self.remember) else { return };
-        out.persist(Record::Peer(PeerRecord {
-            id: entry.peer.id,
-            name: entry.peer.profile.name.clone(),
-            alias: entry.peer.alias.clone(),
-            trust: entry.peer.trust,
-            first_seen: entry.peer.first_seen,
-            last_seen: entry.peer.last_seen,
-            epoch: entry.epoch,
-            sequence: entry.sequence,
-        }));
+    fn persist(&mut self, id: &PeerId, out: &mut Outbox) {
+        self.unsaved.clear(*id);
+        if let Some(entry) = self.table.entry(id).filter(|_| self.own.is_some()) {
+            out.persist(Record::Peer(entry.record()));
+        }
+    }
+
+    /// Has the peer stored within a minute: for what a crash may take back.
+    fn save_later(&mut self, id: &PeerId, now: Now) {
+        if self.own.is_some() {
+            self.unsaved.set_earlier(*id, now.at + SAVE_DELAY);
+        }
+    }
+
+    /// Stores whatever is not stored yet: the node stops.
+    pub(crate) fn save(&mut self, out: &mut Outbox) {
+        for id in self.unsaved.drain() {
+            self.persist(&id, out);
+        }
     }
 }
 
@@ -431,73 +520,6 @@ pub(crate) struct Proof {
     pub(crate) rtt: Duration,
     /// How the address was found, where that was not by an announce.
     pub(crate) source: Option<Source>,
-}
-
-impl Entry {
-    /// Takes note of the instance that runs now. A new one has no address proven and does not know us.
-    fn restart(&mut self, instance: [u8; 8], out: &mut Outbox) {
-        let before = self.instance.replace(instance);
-        if before == Some(instance) {
-            return;
-        }
-        self.knows_us = false;
-        for known in &mut self.peer.addresses {
-            known.state = AddressState::Heard;
-        }
-        if self.peer.online && before.is_some() {
-            out.event(Event::PeerChanged { id: self.peer.id, change: PeerChange::Restarted });
-        }
-    }
-
-    /// Drops the addresses that the peer says it does not have any more.
-    fn prune(&mut self, body: &Body) -> Vec<SocketAddr> {
-        if !body.lists_all_addresses() {
-            return Vec::new();
-        }
-        let listed = |known: &PeerAddress| body.addresses.contains(&known.address.ip());
-        let (kept, gone): (Vec<_>, Vec<_>) = self.peer.addresses.drain(..).partition(listed);
-        self.peer.addresses = kept;
-        gone.into_iter().map(|known| known.address).collect()
-    }
-
-    /// Takes over what the peer says of itself; its name before, if it changed.
-    fn describe(&mut self, profile: Profile, out: &mut Outbox) -> Option<String> {
-        if self.peer.profile == profile {
-            return None;
-        }
-        let before = core::mem::replace(&mut self.peer.profile, profile);
-        let renamed = before.name != self.peer.profile.name;
-        if self.peer.online {
-            let change = if renamed { PeerChange::Renamed { from: before.name.clone() } } else { PeerChange::Profile };
-            out.event(Event::PeerChanged { id: self.peer.id, change });
-        }
-        renamed.then_some(before.name)
-    }
-
-    /// Takes note of an address it was heard from; whether it has proved itself there, and what had to go for it.
-    fn heard_at(&mut self, address: SocketAddr, interface: u32, out: &mut Outbox) -> (bool, Vec<SocketAddr>) {
-        if let Some(known) = self.peer.addresses.iter().find(|known| known.address == address) {
-            return (known.state == AddressState::Confirmed, Vec::new());
-        }
-        let dropped = self.peer.add_address(address, interface, AddressState::Heard, None, None);
-        if self.peer.online {
-            let change = PeerChange::Address { address, state: AddressState::Heard };
-            out.event(Event::PeerChanged { id: self.peer.id, change });
-        }
-        (false, dropped)
-    }
-
-    /// Takes note of a proof; whether it is the first at this address, and what had to go for it.
-    fn proved_at(&mut self, proof: Proof) -> (bool, Vec<SocketAddr>) {
-        let news = !self
-            .peer
-            .addresses
-            .iter()
-            .any(|known| known.address == proof.address && known.state == AddressState::Confirmed);
-        let Proof { address, interface, rtt, source } = proof;
-        let dropped = self.peer.add_address(address, interface, AddressState::Confirmed, Some(rtt), source);
-        (news, dropped)
-    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,46 @@ pub struct Peer {
     pub first_seen: UnixTime,
     /// When it was last heard.
     pub last_seen: UnixTime,
+    /// The TCP port that it accepts sessions on, as it announces; 0 when none.
+    pub tcp_port: u16,
+    /// What there was between it and us.
+    pub history: History,
+    /// What a person should know before trusting it, the latest last; at most 8.
+    pub warnings: Vec<PeerWarning>,
+    /// The key that it goes by now, if it said so with both keys.
+    pub successor: Option<PeerId>,
+}
+
+/// A peer's track record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Handshakes that were completed.
+    pub handshakes: u32,
+    /// Handshakes that we asked for and that came to nothing although somebody answered at its address.
+    pub failed_handshakes: u32,
+    /// When the last one was completed.
+    pub last_handshake: Option<UnixTime>,
+    /// Messages it acknowledged.
+    pub messages_sent: u64,
+    /// Messages it sent.
+    pub messages_received: u64,
+    /// Addresses (and ports) of its sessions, the latest first; at most 8.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Something about a peer that a person should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerWarning {
+    /// Another peer goes by its name.
+    SameName(PeerId),
+    /// It showed up where another peer was.
+    SameAddress(PeerId, SocketAddr),
+    /// Another peer showed up where it was.
+    AddressTaken(PeerId, SocketAddr),
+    /// The key before it named this other successor as well: one of the two is false.
+    Forked(PeerId),
+    /// It had its trust from this key, which was revoked since.
+    PredecessorRevoked(PeerId),
 }
 
 /// One of a peer's addresses.
@@ -79,6 +119,8 @@ pub enum Trust {
     Pinned,
     /// Its key was compared, by short authentication string, QR code or in full.
     Verified,
-    /// Nothing of it counts.
+    /// Nothing of it counts, until that is undone.
     Blocked,
+    /// Its owner ended the key, by a revocation or by another key in its place: nothing of it counts, for ever.
+    Revoked,
 }

@@ -4,163 +4,18 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
-use core::time::Duration;
 
-use super::peer::{AddressState, Peer, Source, Trust};
-use super::{Announcement, PeerRecord};
+use super::PeerRecord;
+use super::entry::{Candidate, Entry, Liveness};
+use super::peer::AddressState;
 use crate::config::Limits;
 use crate::identity::PeerId;
 use crate::time::{Instant, UnixTime};
 use crate::timers::Timers;
-use crate::wire::beacon::Profile;
 
-/// A peer and what only the registry needs to know of it.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) peer: Peer,
-    /// Epoch and sequence number of its newest frame: nothing up to it counts again.
-    pub(super) epoch: u64,
-    pub(super) sequence: u32,
-    /// Its running instance; unknown after our own restart.
-    pub(super) instance: Option<[u8; 8]>,
-    /// How long it may be silent.
-    pub(super) ttl: Duration,
-    pub(super) liveness: Liveness,
-    /// Its present instance has asked us to prove ourselves, so it has heard of us.
-    pub(super) knows_us: bool,
-    /// When it was last answered although it knows us.
-    pub(super) answered: Option<Instant>,
-    /// Its place in the queue of those that may be evicted: when it was parked there.
-    parked: Option<UnixTime>,
-    /// What it announced while it was offline, to count once it has proved that it is there.
-    pub(super) pending: Option<Announcement>,
-    /// When it proved itself last.
-    pub(super) proved: Option<Instant>,
-    /// The source address it counts against; none for a peer that was restored and has not proved itself since.
-    source: Option<IpAddr>,
-}
-
-/// How sure we are that an online peer is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Liveness {
-    /// It was heard within its time to live.
-    Heard,
-    /// It was not, and is being asked.
-    LastCall,
-}
-
-/// A node that was heard and has not proved itself.
-#[derive(Debug)]
-pub(super) struct Candidate {
-    pub(super) announcement: Announcement,
-    pub(super) heard: Instant,
-    pub(super) knows_us: bool,
-}
-
-impl Candidate {
-    pub(super) fn last(&self) -> (u64, u32) {
-        (self.announcement.epoch, self.announcement.sequence)
-    }
-}
-
-impl Entry {
-    pub(super) fn new(candidate: Candidate, wall: UnixTime) -> Self {
-        let Candidate { announcement, knows_us, .. } = candidate;
-        let mut peer = Peer {
-            id: announcement.id,
-            profile: announcement.body.profile,
-            alias: None,
-            trust: Trust::Seen,
-            online: false,
-            addresses: Vec::new(),
-            first_seen: wall,
-            last_seen: wall,
-        };
-        let _ = peer.add_address(announcement.source, announcement.interface, AddressState::Heard, None, None);
-        Self {
-            peer,
-            epoch: announcement.epoch,
-            sequence: announcement.sequence,
-            instance: Some(announcement.instance),
-            ttl: announcement.ttl,
-            liveness: Liveness::Heard,
-            knows_us,
-            answered: None,
-            pending: None,
-            proved: None,
-            parked: None,
-            source: None,
-        }
-    }
-
-    fn restored(record: PeerRecord) -> Self {
-        let peer = Peer {
-            id: record.id,
-            profile: Profile { name: record.name, ..Profile::default() },
-            alias: record.alias,
-            trust: record.trust,
-            online: false,
-            addresses: Vec::new(),
-            first_seen: record.first_seen,
-            last_seen: record.last_seen,
-        };
-        Self {
-            peer,
-            epoch: record.epoch,
-            sequence: record.sequence,
-            instance: None,
-            ttl: Duration::ZERO,
-            liveness: Liveness::Heard,
-            knows_us: false,
-            answered: None,
-            pending: None,
-            proved: None,
-            parked: None,
-            source: None,
-        }
-    }
-
-    /// Whether it may be forgotten to make room for another.
-    fn is_expendable(&self) -> bool {
-        !self.peer.online && self.peer.trust == Trust::Seen && self.peer.alias.is_none()
-    }
-}
-
-impl Peer {
-    /// Whether it proved itself at this address, now or earlier.
-    pub(super) fn has_proved_at(&self, address: SocketAddr) -> bool {
-        self.addresses.iter().any(|known| known.address == address && known.rtt.is_some())
-    }
-
-    /// Adds or updates an address; those it had to drop for it are returned. A host has one port per peer, so a new one
-    /// replaces the old; but what was merely heard replaces nothing that was proven, since anybody can repeat a frame.
-    /// Without a `source` it was found as it had been before, or by its announces.
-    #[must_use]
-    pub(super) fn add_address(
-        &mut self,
-        address: SocketAddr,
-        interface: u32,
-        state: AddressState,
-        rtt: Option<Duration>,
-        source: Option<Source>,
-    ) -> Vec<SocketAddr> {
-        let before = self.addresses.iter().find(|known| known.address == address).map(|known| known.source);
-        let source = source.or(before).unwrap_or(Source::Beacon);
-        let replaced = |known: &super::PeerAddress| {
-            let same_host = known.address.ip() == address.ip() && known.interface == interface;
-            known.address == address || (same_host && (rtt.is_some() || known.rtt.is_none()))
-        };
-        let (mut dropped, kept): (Vec<_>, Vec<_>) = self.addresses.drain(..).partition(replaced);
-        self.addresses = kept;
-        self.addresses.push(super::PeerAddress { address, interface, state, source, rtt });
-        self.addresses.sort_by_key(|known| (known.state, known.rtt.is_none(), known.address));
-        dropped.extend(self.addresses.drain(MAX_ADDRESSES.min(self.addresses.len())..));
-        dropped.into_iter().map(|known| known.address).filter(|dropped| *dropped != address).collect()
-    }
-}
-
-/// Addresses kept per peer, the unproven ones dropped first.
-const MAX_ADDRESSES: usize = 16;
+/// Peers that handshakes pinned without anybody here having asked for it: in all, and per address they came from.
+const INBOUND_PINS: usize = 1024;
+const INBOUND_PINS_PER_SOURCE: usize = 16;
 
 /// Peers and candidates with every index that keeps a look-up from being a scan.
 #[derive(Debug)]
@@ -168,10 +23,13 @@ pub(super) struct Table {
     limits: Limits,
     entries: BTreeMap<PeerId, Entry>,
     by_name: BTreeSet<(String, PeerId)>,
+    by_alias: BTreeMap<String, PeerId>,
     by_address: BTreeMap<SocketAddr, PeerId>,
     /// Peers that may be evicted, the one seen longest ago first.
     expendable: BTreeSet<(UnixTime, PeerId)>,
     per_source: BTreeMap<IpAddr, usize>,
+    /// How many peers have [`Entry::pinned_from`] of each address.
+    inbound_pins: BTreeMap<IpAddr, usize>,
     online: BTreeSet<PeerId>,
     candidates: BTreeMap<PeerId, Candidate>,
     candidates_by_age: BTreeSet<(Instant, PeerId)>,
@@ -184,9 +42,11 @@ impl Table {
             limits,
             entries: BTreeMap::new(),
             by_name: BTreeSet::new(),
+            by_alias: BTreeMap::new(),
             by_address: BTreeMap::new(),
             expendable: BTreeSet::new(),
             per_source: BTreeMap::new(),
+            inbound_pins: BTreeMap::new(),
             online: BTreeSet::new(),
             candidates: BTreeMap::new(),
             candidates_by_age: BTreeSet::new(),
@@ -196,11 +56,11 @@ impl Table {
 
     pub(super) fn restore(&mut self, record: PeerRecord) {
         if self.entries.len() < self.limits.peers && !self.entries.contains_key(&record.id) {
-            let entry = Entry::restored(record);
+            let mut entry = Entry::of(record);
             let id = entry.peer.id;
-            self.by_name.insert((entry.peer.profile.name.clone(), id));
+            entry.peer.alias.take_if(|alias| self.by_alias.contains_key(alias));
             self.entries.insert(id, entry);
-            self.park(&id);
+            self.index(&id);
         }
     }
 
@@ -225,36 +85,47 @@ impl Table {
         self.online.iter().copied().collect()
     }
 
-    /// Room for one more peer from this source; the peer that had to go for it, if one had.
-    pub(super) fn make_room(&mut self, source: IpAddr) -> Result<Option<PeerId>, ()> {
-        if self.per_source.get(&source).is_some_and(|count| *count >= self.limits.peers_per_source) {
+    /// Changes a peer in any way but whether it is online, where it is and against which source it counts.
+    pub(super) fn update<T>(&mut self, id: &PeerId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        self.unindex(id);
+        let result = self.entries.get_mut(id).map(change);
+        self.index(id);
+        result
+    }
+
+    /// Room for one more peer, from this source if it is known; the peer that had to go for it, if one had.
+    pub(super) fn make_room(&mut self, source: Option<IpAddr>, spare: Option<&PeerId>) -> Result<Option<PeerId>, ()> {
+        let mut expendable = self.expendable.iter().map(|(_, id)| *id).filter(|id| Some(id) != spare);
+        if let Some(source) = source
+            && self.per_source.get(&source).is_some_and(|count| *count >= self.limits.peers_per_source)
+        {
             let from_there = |id: &PeerId| self.entries.get(id).is_some_and(|entry| entry.source == Some(source));
-            let oldest = self.expendable.iter().map(|(_, id)| *id).find(from_there).ok_or(())?;
+            let oldest = expendable.find(from_there).ok_or(())?;
             self.remove(&oldest);
             return Ok(Some(oldest));
         }
         if self.entries.len() < self.limits.peers {
             return Ok(None);
         }
-        let (_, oldest) = *self.expendable.first().ok_or(())?;
+        let oldest = expendable.next().ok_or(())?;
         self.remove(&oldest);
         Ok(Some(oldest))
     }
 
-    pub(super) fn insert(&mut self, entry: Entry, source: IpAddr) {
+    pub(super) fn insert(&mut self, entry: Entry, source: Option<IpAddr>) {
         let id = entry.peer.id;
-        self.by_name.insert((entry.peer.profile.name.clone(), id));
         self.entries.insert(id, entry);
-        self.settle(&id, source);
-        self.park(&id);
+        if let Some(source) = source {
+            self.settle(&id, source);
+        }
+        self.index(&id);
     }
 
     /// The peer counts against this source from now on, unless it counts against one already.
     pub(super) fn settle(&mut self, id: &PeerId, source: IpAddr) {
         if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.source.is_none()) {
             entry.source = Some(source);
-            let count = self.per_source.entry(source).or_default();
-            *count = count.saturating_add(1);
+            count(&mut self.per_source, source);
         }
     }
 
@@ -272,23 +143,43 @@ impl Table {
         }
     }
 
-    fn remove(&mut self, id: &PeerId) {
+    /// Everything that is indexed of a peer but its addresses, its source and whether it is online.
+    fn index(&mut self, id: &PeerId) {
+        let Some(entry) = self.entries.get(id) else { return };
+        self.by_name.insert((entry.peer.profile.name.clone(), *id));
+        if let Some(alias) = &entry.peer.alias {
+            self.by_alias.insert(alias.clone(), *id);
+        }
+        if let Some(source) = entry.pinned_from {
+            count(&mut self.inbound_pins, source);
+        }
+        self.park(id);
+    }
+
+    fn unindex(&mut self, id: &PeerId) {
         self.unpark(id);
-        let Some(entry) = self.entries.remove(id) else { return };
+        let Some(entry) = self.entries.get(id) else { return };
         self.by_name.remove(&(entry.peer.profile.name.clone(), *id));
+        if let Some(alias) = &entry.peer.alias {
+            self.by_alias.remove(alias);
+        }
+        if let Some(source) = entry.pinned_from {
+            discount(&mut self.inbound_pins, source);
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: &PeerId) -> Option<Entry> {
+        self.unindex(id);
+        let entry = self.entries.remove(id)?;
         self.online.remove(id);
         self.deadlines.clear(*id);
         for known in &entry.peer.addresses {
             self.vacate(id, known.address);
         }
-        if let Some(source) = entry.source
-            && let Some(count) = self.per_source.get_mut(&source)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.per_source.remove(&source);
-            }
+        if let Some(source) = entry.source {
+            discount(&mut self.per_source, source);
         }
+        Some(entry)
     }
 
     /// The peer's name is not `before` any more.
@@ -299,14 +190,26 @@ impl Table {
         }
     }
 
-    /// A peer other than `id` that goes by this name.
+    /// Who goes by this alias.
+    pub(super) fn aliased(&self, alias: &str) -> Option<PeerId> {
+        self.by_alias.get(alias).copied()
+    }
+
+    /// Whether one more peer may be pinned because of a handshake that came from there.
+    pub(super) fn has_room_for_pin(&self, source: IpAddr) -> bool {
+        let from_there = self.inbound_pins.get(&source).copied().unwrap_or_default();
+        from_there < INBOUND_PINS_PER_SOURCE && self.inbound_pins.values().sum::<usize>() < INBOUND_PINS
+    }
+
+    /// A peer other than `id` that goes by this name, and has not ended in favour of another.
     pub(super) fn another_named(&self, id: &PeerId, name: &str) -> Option<PeerId> {
         let first = (String::from(name), PeerId::from_bytes([0; 32]));
+        let lives_on = |id: &PeerId| self.entries.get(id).is_some_and(|entry| entry.peer.successor.is_some());
         self.by_name
             .range(first..)
             .take_while(|(other, _)| other == name)
             .map(|(_, other)| *other)
-            .find(|other| other != id)
+            .find(|other| other != id && !lives_on(other))
     }
 
     /// The address is this peer's now; the one whose it was before, if it was another's.
@@ -350,6 +253,16 @@ impl Table {
 
     pub(super) fn expire_at(&mut self, id: &PeerId, at: Instant) {
         self.deadlines.set(*id, at);
+    }
+
+    /// The peer counts no more, wherever it is: it has no address, and is not online.
+    pub(super) fn silence(&mut self, id: &PeerId) {
+        self.depart(id);
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.pending = None;
+        for known in core::mem::take(&mut entry.peer.addresses) {
+            self.vacate(id, known.address);
+        }
     }
 
     /// The peer is gone; whether it was online until now.
@@ -416,13 +329,42 @@ impl Table {
             let entry = &self.entries[id];
             assert!(entry.peer.addresses.iter().any(|known| known.address == *address), "{address} is nobody's");
         }
+        for (id, entry) in &self.entries {
+            assert_eq!(entry.parked.is_some(), entry.is_expendable(), "{entry:?}");
+            assert!(entry.parked.is_none_or(|since| self.expendable.contains(&(since, *id))));
+        }
+        assert_eq!(self.expendable.len(), self.entries.values().filter(|entry| entry.parked.is_some()).count());
+        let aliases: BTreeMap<_, _> =
+            self.entries.values().filter_map(|entry| Some((entry.peer.alias.clone()?, entry.peer.id))).collect();
+        assert_eq!(aliases, self.by_alias);
+        assert_eq!(aliases.len(), self.entries.values().filter(|entry| entry.peer.alias.is_some()).count());
+        let sums = |of: fn(&Entry) -> Option<IpAddr>| {
+            let mut sums = BTreeMap::new();
+            self.entries.values().filter_map(of).for_each(|source| count(&mut sums, source));
+            sums
+        };
+        assert_eq!(sums(|entry| entry.source), self.per_source);
+        assert_eq!(sums(|entry| entry.pinned_from), self.inbound_pins);
+        assert!(self.entries.len() <= self.limits.peers);
         let names: BTreeSet<_> =
             self.entries.values().map(|entry| (entry.peer.profile.name.clone(), entry.peer.id)).collect();
         assert_eq!(names, self.by_name);
         let online: BTreeSet<_> =
             self.entries.values().filter(|entry| entry.peer.online).map(|entry| entry.peer.id).collect();
         assert_eq!(online, self.online);
-        let counted = self.entries.values().filter(|entry| entry.source.is_some()).count();
-        assert_eq!(counted, self.per_source.values().sum::<usize>());
+    }
+}
+
+fn count(sources: &mut BTreeMap<IpAddr, usize>, source: IpAddr) {
+    let count = sources.entry(source).or_default();
+    *count = count.saturating_add(1);
+}
+
+fn discount(sources: &mut BTreeMap<IpAddr, usize>, source: IpAddr) {
+    let left = sources.get(&source).copied().unwrap_or_default().saturating_sub(1);
+    if left == 0 {
+        sources.remove(&source);
+    } else {
+        sources.insert(source, left);
     }
 }

@@ -1,12 +1,19 @@
 //! What the registry believes, of whom, and when.
 
+mod destinations;
+mod keys;
+mod storms;
+mod trust;
+
 use alloc::vec;
 use core::net::IpAddr;
 
 use super::*;
 use crate::identity::NetworkTag;
 use crate::time::UnixTime;
+use crate::wire::beacon::Profile;
 
+const OWN: PeerId = PeerId::from_bytes([1; 32]);
 const BOB: PeerId = PeerId::from_bytes([2; 32]);
 const BOB_IP: [u8; 4] = [10, 0, 0, 2];
 
@@ -25,10 +32,11 @@ fn announcement(name: &str, sequence: u32, port: u16) -> Announcement {
         sequence,
         instance: [7; 8],
         ttl: Duration::from_secs(145),
+        tcp_port: 17892,
         answer_me: false,
         source: SocketAddr::from((BOB_IP, port)),
         interface: 2,
-        body: Body { profile, addresses: vec![IpAddr::from(BOB_IP)] },
+        body: Body { profile, addresses: vec![IpAddr::from(BOB_IP)], ..Body::default() },
     }
 }
 
@@ -51,7 +59,7 @@ fn proof(port: u16) -> Proof {
 
 /// A registry in which Bob has proved himself at port 17892, at second 1.
 fn with_bob(out: &mut Outbox) -> Registry {
-    let mut registry = Registry::new(Limits::default(), true, Vec::new());
+    let mut registry = Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), at(0));
     assert!(registry.heard(announcement("bob", 1, 17892), false, at(1), out).prove);
     registry.proved(proof(17892), &answer(1), at(1), out);
     assert!(registry.peer(&BOB).is_some_and(|peer| peer.online));
@@ -62,7 +70,10 @@ fn events(out: &mut Outbox) -> Vec<Event> {
     core::iter::from_fn(|| out.pop())
         .filter_map(|action| match action {
             crate::Action::Event(event) => Some(event),
-            crate::Action::Transmit(_) | crate::Action::Job(_) | crate::Action::Persist(..) => None,
+            crate::Action::Transmit(_)
+            | crate::Action::Stream(..)
+            | crate::Action::Job(_)
+            | crate::Action::Persist(..) => None,
         })
         .collect()
 }
@@ -123,7 +134,7 @@ fn what_an_offline_peer_is_said_to_announce_counts_once_it_has_proved_itself() {
 #[test]
 fn an_answer_from_before_a_restart_is_not_current() {
     let mut out = Outbox::default();
-    let mut registry = Registry::new(Limits::default(), true, Vec::new());
+    let mut registry = Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), at(0));
     assert!(!registry.is_current(&BOB, 5), "nobody knows it");
     registry.heard(Announcement { epoch: 5, ..announcement("bob", 1, 17892) }, false, at(1), &mut out);
     assert!(!registry.is_current(&BOB, 4) && registry.is_current(&BOB, 5) && registry.is_current(&BOB, 6));

@@ -16,9 +16,11 @@ use minicbor::{Decoder, Encoder};
 
 use super::cbor::{NotCanonical, decode_strict};
 use super::reader::Reader;
+use super::statements::{self, Told};
 use super::{FrameError, MAGIC, MAX_FRAME, PROBE_LENGTH, SIGNATURE_LENGTH};
 use crate::config::ProfileError;
 use crate::identity::{NetworkTag, PeerId};
+use crate::succession::{Claims, Statements};
 use crate::time::UnixTime;
 
 const HEADER_LENGTH: usize = 80;
@@ -312,6 +314,8 @@ pub struct Body {
     pub profile: Profile,
     /// The addresses it says it has: never trusted to add one, only to tell which are gone. At most 8.
     pub addresses: Vec<IpAddr>,
+    /// What it says of keys that ended.
+    pub(crate) claims: Claims,
 }
 
 impl Body {
@@ -348,6 +352,10 @@ impl Body {
                 7 => profile.services = list(decoder, MAX_SERVICES, service)?,
                 8 => profile.agent_card = Some(text(decoder, MAX_URL)?),
                 9 => profile.software = text(decoder, MAX_SOFTWARE)?,
+                statements::ROTATIONS_KEY => body.claims.rotations = statements::rotations(decoder)?,
+                statements::REVOCATIONS_KEY => {
+                    body.claims.revocations = statements::revocations(decoder, Claims::ANNOUNCED_REVOCATIONS)?;
+                }
                 _ => decoder.skip()?,
             }
         }
@@ -387,25 +395,48 @@ fn service(decoder: &mut Decoder<'_>) -> Result<(String, u16), NotCanonical> {
     Ok((text(decoder, MAX_SERVICE)?, decoder.u16()?))
 }
 
-/// The body of an announce: fields that say nothing are left out, and the frame is brought to a probe's length.
-pub(crate) fn encode_announce(profile: &Profile, addresses: &[IpAddr]) -> Vec<u8> {
+/// The body of an announce: fields that say nothing are left out, and the frame is brought to a probe's length. What there is
+/// to say of keys that ended matters more than a long profile: where not one rotation or not one revocation fits beside it, its
+/// brief form is told.
+pub(crate) fn encode_announce(profile: &Profile, addresses: &[IpAddr], statements: &Statements) -> Vec<u8> {
+    let told = fitting(profile, addresses, statements, MAX_FRAME);
+    let is_silent = |all: usize, told: usize| all > 0 && told == 0;
+    if !is_silent(statements.rotations.len(), told.rotations)
+        && !is_silent(statements.revocations.len(), told.revocations)
+    {
+        return encode_with(profile, addresses, statements, told);
+    }
+    let brief = profile.brief();
+    encode_with(&brief, addresses, statements, fitting(&brief, addresses, statements, MAX_FRAME))
+}
+
+/// The body of an announce that is no longer than an anonymous question: all there is to say if it fits, else the brief form.
+pub(crate) fn encode_short_announce(profile: &Profile, addresses: &[IpAddr], statements: &Statements) -> Vec<u8> {
+    let brief = profile.brief();
+    let fits = HEADER_LENGTH + encode_body(profile, addresses).len() + SIGNATURE_LENGTH <= ANONYMOUS_LENGTH;
+    let profile = if fits { profile } else { &brief };
+    encode_with(profile, addresses, statements, fitting(profile, addresses, statements, ANONYMOUS_LENGTH))
+}
+
+/// What of the statements fits beside the rest in a frame of so many bytes.
+fn fitting(profile: &Profile, addresses: &[IpAddr], statements: &Statements, frame: usize) -> Told {
+    let rest = HEADER_LENGTH + encode_body(profile, addresses).len() + SIGNATURE_LENGTH;
+    Told::fitting(statements, frame.saturating_sub(rest))
+}
+
+fn encode_with(profile: &Profile, addresses: &[IpAddr], statements: &Statements, told: Told) -> Vec<u8> {
     let mut body = encode_body(profile, addresses);
-    let frame = HEADER_LENGTH + body.len() + SIGNATURE_LENGTH;
+    let frame = HEADER_LENGTH + body.len() + told.length() + SIGNATURE_LENGTH;
     // A probe is never larger than what provoked it, so what provokes one must not be smaller.
     if let Some(missing) = PROBE_LENGTH.checked_sub(frame).filter(|missing| *missing > 0) {
         add_padding(&mut body, missing);
     }
-    body
-}
-
-/// The body of an announce that is no longer than an anonymous question: all there is to say if it fits, else the brief form.
-pub(crate) fn encode_short_announce(profile: &Profile, addresses: &[IpAddr]) -> Vec<u8> {
-    let body = encode_announce(profile, addresses);
-    if HEADER_LENGTH + body.len() + SIGNATURE_LENGTH <= ANONYMOUS_LENGTH {
-        body
-    } else {
-        encode_announce(&profile.brief(), addresses)
+    if let Some(count) = body.first_mut() {
+        // The map has at most eleven entries, so their count is in its first byte.
+        *count = count.saturating_add(told.entries());
     }
+    told.write(statements, &mut body);
+    body
 }
 
 /// The body of a goodbye or an anonymous discover: an empty map.
@@ -495,7 +526,7 @@ fn add_padding(body: &mut Vec<u8>, missing: usize) {
         _ => missing.saturating_sub(4).max(256),
     };
     let Some(count) = body.first_mut() else { return };
-    // The map has at most eight entries, so its count is in its first byte.
+    // The map has at most eleven entries, so their count is in its first byte.
     *count = count.saturating_add(1);
     let mut encoder = Encoder::new(&mut *body);
     let _ = encoder.u32(PADDING_KEY).and_then(|encoder| encoder.bytes(&alloc::vec![0; zeros]));

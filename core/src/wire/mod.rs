@@ -5,6 +5,7 @@ mod cbor;
 pub mod mdns;
 pub mod probe;
 pub(crate) mod reader;
+pub(crate) mod statements;
 
 pub(crate) use cbor::{NotCanonical, decode_strict};
 

@@ -175,7 +175,7 @@ impl Bench {
                 }
                 Action::Transmit(_) => {}
                 Action::Event(event) => self.events.push((self.now, event)),
-                Action::Job(_) | Action::Persist(..) => panic!("{action}"),
+                Action::Job(_) | Action::Stream(..) | Action::Persist(..) => panic!("{action}"),
             }
         }
         assert!(self.engine.poll_timeout().is_none_or(|next| next > self.now), "a deadline is left behind");

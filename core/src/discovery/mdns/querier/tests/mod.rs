@@ -99,7 +99,9 @@ impl Lab {
                     self.sent.push((self.now, transmit));
                 }
                 Action::Event(event) => self.events.push((self.now, event)),
-                Action::Job(_) | Action::Persist(..) => panic!("a browser neither signs nor stores"),
+                Action::Job(_) | Action::Stream(..) | Action::Persist(..) => {
+                    panic!("a browser neither signs nor stores")
+                }
             }
         }
     }
@@ -222,6 +224,21 @@ fn words(event: &Event) -> String {
         | Event::Published { .. }
         | Event::Renamed { .. }
         | Event::HostRenamed { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionClosed { .. }
+        | Event::ConnectFailed { .. }
+        | Event::Connected { .. }
+        | Event::Pong { .. }
+        | Event::PingLost { .. }
+        | Event::MessageDelivered { .. }
+        | Event::MessageFailed { .. }
+        | Event::MessageReceived(_)
+        | Event::SasReady { .. }
+        | Event::SasFailed { .. }
+        | Event::TrustChanged { .. }
+        | Event::Rotated { .. }
+        | Event::Revoked { .. }
+        | Event::Forgotten { .. }
         | Event::Stopped => panic!("not a browser's event: {event:?}"),
     }
 }

@@ -1,0 +1,7 @@
+//! Two or three engines, the streams between them, and whoever sits in the middle.
+
+mod attacks;
+mod limits;
+mod puppet;
+mod sessions;
+mod world;
