@@ -5,6 +5,7 @@ pub mod capture;
 pub mod forge;
 pub mod fuzz_discovery;
 pub mod fuzz_mdns;
+pub mod fuzz_session;
 pub mod fuzzing;
 pub mod lab;
 pub mod oracle;

@@ -216,7 +216,7 @@ impl Run {
                     }
                 }
                 Action::Persist(id, _) => done.push(Input::Persisted(id)),
-                Action::Transmit(_) | Action::Event(_) => {}
+                Action::Transmit(_) | Action::Stream(..) | Action::Event(_) => {}
             }
         }
         for input in done {

@@ -34,3 +34,8 @@ fn no_corpus_file_panics_the_writer_of_mdns_messages_or_breaks_its_budget() {
 fn no_corpus_file_makes_mdns_break_a_law_of_its_own_or_of_the_rfc() {
     assert!(replay("mdns", landfall_testvectors::fuzz_discovery::mdns) >= 30);
 }
+
+#[test]
+fn no_corpus_file_makes_two_nodes_lose_repeat_or_believe_a_word() {
+    assert!(replay("session", landfall_testvectors::fuzz_session::session) >= 20);
+}

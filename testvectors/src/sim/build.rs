@@ -11,11 +11,13 @@ use super::host::Host;
 use super::node::Node;
 use super::queue::{Queue, What};
 use super::random::Dice;
+use super::streams::{Cut, End, Streams};
 use super::wire::{Flight, Tally, Verdict};
 use super::{AllDice, Faults, Lan, MDNS_PORT, millis};
 
 impl Lan {
-    /// An empty LAN without faults: datagrams take 0.2 to 1 ms, jobs 20 µs to 1 ms, commits 1 to 5 ms.
+    /// An empty LAN without faults: datagrams, and each piece of a stream, take 0.2 to 1 ms, jobs 20 µs to 1 ms, commits 1
+    /// to 5 ms.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -29,6 +31,7 @@ impl Lan {
                 latency: (Duration::from_micros(200), millis(1)),
                 job: (Duration::from_micros(20), millis(1)),
                 commit: (millis(1), millis(5)),
+                cutting: 0.0,
                 broadcast: true,
                 multicast: true,
             },
@@ -38,6 +41,7 @@ impl Lan {
                 network: Dice::new(seed, "network"),
                 jobs: Dice::new(seed, "jobs"),
                 commits: Dice::new(seed, "commits"),
+                streams: Dice::new(seed, "streams"),
             },
             runner: Runner::default(),
             tune: Vec::new(),
@@ -45,6 +49,8 @@ impl Lan {
             strangers: Vec::new(),
             sockets: HashMap::new(),
             links: Vec::new(),
+            streams: Streams::default(),
+            meddler: None,
             tally: Tally::default(),
             capture: None,
             quiet: false,
@@ -53,7 +59,8 @@ impl Lan {
         }
     }
 
-    /// The share of datagrams that get lost, for each receiver by itself.
+    /// The share of datagrams that get lost, for each receiver by itself. What is lost of a stream is sent again, 200 ms
+    /// later, and then ever later.
     #[must_use]
     pub fn loss(mut self, probability: f64) -> Self {
         self.faults.loss = probability;
@@ -93,6 +100,13 @@ impl Lan {
     #[must_use]
     pub fn commit_latency(mut self, low: Duration, high: Duration) -> Self {
         self.faults.commit = (low, high);
+        self
+    }
+
+    /// The share of streams that break at some byte, often within the first hundred.
+    #[must_use]
+    pub fn cutting(mut self, probability: f64) -> Self {
+        self.faults.cutting = probability;
         self
     }
 
@@ -150,6 +164,12 @@ impl Lan {
         self.attack = Some(Box::new(attacker));
     }
 
+    /// The next stream that is dialled breaks when so many bytes have arrived at that end of it. May be said several times,
+    /// for one stream after the other.
+    pub fn cut_next(&mut self, toward: End, after: u64) {
+        self.streams.cut_next.push_back(Cut { toward, after });
+    }
+
     /// Adds this many hosts on link 0, all starting at once.
     #[must_use]
     pub fn nodes(self, count: u16) -> Self {
@@ -197,10 +217,13 @@ impl Lan {
         number
     }
 
-    /// Works out anew whose address is whose. A second node with an address and port that are taken hears no unicast.
+    /// Works out anew whose address is whose. A second node with an address and port that are taken hears no unicast and
+    /// accepts no stream.
     pub(super) fn rewire(&mut self) {
         self.sockets.clear();
         self.links.clear();
+        self.streams.ports.clear();
+        self.streams.hosts.clear();
         for (number, node) in self.nodes.iter().enumerate() {
             for (position, plug) in node.host.interfaces.iter().enumerate() {
                 let (Some(link), true) = (plug.link, plug.interface.up) else { continue };
@@ -211,6 +234,11 @@ impl Lan {
                 for address in &plug.interface.addresses {
                     let socket = SocketAddr::new(address.ip, node.host.port);
                     self.sockets.entry((link, socket)).or_insert((number, position));
+                    self.streams.hosts.entry((link, address.ip)).or_insert(number);
+                    if node.tcp_port != 0 {
+                        let port = SocketAddr::new(address.ip, node.tcp_port);
+                        self.streams.ports.entry((link, port)).or_insert(number);
+                    }
                     if node.mdns_unicast {
                         let socket = SocketAddr::new(address.ip, MDNS_PORT);
                         self.sockets.entry((link, socket)).or_insert((number, position));

@@ -8,7 +8,7 @@ use landfall_core::{Interface, Profile};
 /// A machine (or one of several programs on a machine) to be added to a [`Lan`](super::Lan).
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// The node's own unicast port.
+    /// The node's own unicast port for datagrams, and its port for streams unless its configuration says otherwise.
     pub port: u16,
     /// Its interfaces.
     pub interfaces: Vec<Plug>,

@@ -13,30 +13,38 @@
 //! ```
 
 mod build;
+mod caller;
 mod crypto;
 mod host;
+mod meddler;
 mod node;
 mod queue;
 mod random;
 mod scenario;
 mod stranger;
+mod streams;
 mod wire;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::rc::Rc;
 use std::time::Duration;
 
 use landfall_core::{Action, Channel, Config, Datagram, Engine, Event, Input, Instant, Interface, Transmit, UnixTime};
 
+pub use self::caller::Call;
 use self::crypto::Runner;
 pub use self::crypto::{Crypto, toy_signature};
 pub use self::host::{Host, Plug, ethernet};
+use self::meddler::Meddler;
+pub use self::meddler::{Deed, Passage};
 use self::node::{Life, Node};
 use self::queue::{Queue, What};
 pub use self::random::Dice;
 pub use self::stranger::Saying;
 use self::stranger::Stranger;
+pub use self::streams::End;
+use self::streams::Streams;
 pub use self::wire::{Cast, Flight, Kind, Tally, Verdict};
 use crate::trace::Recorder;
 
@@ -79,6 +87,8 @@ pub struct Lan {
     sockets: HashMap<(usize, SocketAddr), (usize, usize)>,
     /// The interfaces on each link, as (node, position in its host's list).
     links: Vec<Vec<(usize, usize)>>,
+    streams: Streams,
+    meddler: Option<Meddler>,
     tally: Tally,
     capture: Option<Vec<Flight>>,
     quiet: bool,
@@ -94,6 +104,8 @@ struct Faults {
     latency: (Duration, Duration),
     job: (Duration, Duration),
     commit: (Duration, Duration),
+    /// The share of streams that break.
+    cutting: f64,
     broadcast: bool,
     multicast: bool,
 }
@@ -105,6 +117,7 @@ struct AllDice {
     network: Dice,
     jobs: Dice,
     commits: Dice,
+    streams: Dice,
 }
 
 impl Lan {
@@ -133,8 +146,12 @@ impl Lan {
                 }
             }
             What::Job { node, generation, done } => {
-                if self.is_current(node, generation) && !self.postponed(node, What::Job { node, generation, done }) {
-                    self.feed(node, Input::Job(done));
+                if self.is_current(node, generation) {
+                    match self.nodes[node].life {
+                        // What happens inside a machine that sleeps is put off.
+                        Life::Asleep(until) => self.queue.push(until, What::Job { node, generation, done }),
+                        Life::Alive | Life::Dead => self.feed(node, Input::Job(done)),
+                    }
                 }
             }
             What::Commit { node, generation, id, record } => {
@@ -143,23 +160,22 @@ impl Lan {
                     self.feed(node, Input::Persisted(id));
                 }
             }
+            What::Knock { wire, since, attempt } => self.knock(wire, since, attempt),
+            What::Connected { wire } => self.connected(wire),
+            What::Fail { wire, end } => self.fail(wire, end),
+            What::Segment { wire, to, item } => self.segment(wire, to, item),
+            What::Flush { wire, to } => self.flush(wire, to),
+            What::Taken { wire, end, count } => self.taken(wire, end, count),
+            What::Held { wire, to, bytes } => self.fly(wire, to, bytes),
+            What::Snap { wire } => self.snap(wire),
+            What::Linger { wire, end } => self.linger(wire, end),
+            What::GiveUp { wire, to, since } => self.give_up(wire, to, since),
         }
         true
     }
 
     fn is_current(&self, node: usize, generation: u32) -> bool {
         self.nodes[node].generation == generation
-    }
-
-    /// Puts off what happens inside a machine that sleeps.
-    fn postponed(&mut self, node: usize, what: What) -> bool {
-        match self.nodes[node].life {
-            Life::Asleep(until) => {
-                self.queue.push(until, what);
-                true
-            }
-            Life::Alive | Life::Dead => false,
-        }
     }
 
     fn boot(&mut self, number: usize) {
@@ -175,17 +191,20 @@ impl Lan {
         node.starts += 1;
         node.life = Life::Alive;
         node.timer = None;
+        node.accepted = 0;
+        node.off = false;
         node.log.silent = self.quiet;
         let born = node.local(now);
         node.tape = node
             .recorded
             .then(|| Recorder::new(Vec::new(), &config, &seed, born, wall).expect("writing to memory never fails"));
         let unicast = config.mdns_unicast;
+        let tcp_port = if config.identity.is_some() { config.tcp_port } else { 0 };
         let engine = Engine::new(config, seed, born, wall).expect("a scenario's configuration is valid");
         node.engine = Some(engine);
         let interfaces = node.host.list();
-        if node.mdns_unicast != unicast {
-            node.mdns_unicast = unicast;
+        if (node.mdns_unicast, node.tcp_port) != (unicast, tcp_port) {
+            (node.mdns_unicast, node.tcp_port) = (unicast, tcp_port);
             self.rewire();
         }
         self.drain(number);
@@ -199,6 +218,7 @@ impl Lan {
         self.nodes[number].life = Life::Alive;
         let wall = self.wall(number);
         self.feed(number, Input::WallClock(wall));
+        self.flush_all();
     }
 
     fn arrive(&mut self, (number, plug): (usize, usize), flight: &Flight) {
@@ -209,13 +229,7 @@ impl Lan {
         let interface = &node.host.interfaces[plug].interface;
         let index = interface.index;
         let channel = if flight.destination.port() == MDNS_PORT { Channel::Mdns } else { Channel::Beacon };
-        let source = match flight.source {
-            SocketAddr::V6(mut v6) if v6.ip().is_unicast_link_local() => {
-                v6.set_scope_id(index);
-                SocketAddr::V6(v6)
-            }
-            source => source,
-        };
+        let source = scoped(flight.source, index);
         let destination = Some(flight.destination.ip());
         let payload = &flight.payload[..];
         self.feed(number, Input::Datagram(Datagram { channel, interface: index, source, destination, payload }));
@@ -226,6 +240,7 @@ impl Lan {
         let node = &mut self.nodes[number];
         let local = node.local(self.now);
         let Some(engine) = &mut node.engine else { return };
+        node.wakeups += 1;
         if let Some(tape) = &mut node.tape {
             tape.input(local, &input);
         }
@@ -271,8 +286,9 @@ impl Lan {
         let generation = node.generation;
         match action {
             Action::Transmit(transmit) => self.transmit(number, transmit),
+            Action::Stream(stream, command) => self.stream_command(number, stream, command),
             Action::Job(job) => {
-                let done = self.runner.run(&job, &node.keyring, &node.id);
+                let done = self.runner.run(job, &node.keyring, &node.id);
                 let at = now + self.dice.jobs.between(self.faults.job.0, self.faults.job.1);
                 self.queue.push(at, What::Job { node: number, generation, done });
             }
@@ -286,6 +302,7 @@ impl Lan {
                 self.events += 1;
                 if event == Event::Stopped {
                     node.die();
+                    self.close_all(number);
                 }
             }
         }
@@ -391,6 +408,16 @@ impl Lan {
 fn source_for(interface: &Interface, destination: IpAddr) -> Option<IpAddr> {
     let same_family = || interface.addresses.iter().filter(|own| own.ip.is_ipv4() == destination.is_ipv4());
     same_family().find(|own| own.contains(destination)).or_else(|| same_family().next()).map(|own| own.ip)
+}
+
+/// The address as the machine shows it that has it on this interface: only link-local ones carry a scope.
+fn scoped(address: SocketAddr, interface: u32) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => {
+            SocketAddrV6::new(*v6.ip(), v6.port(), 0, interface).into()
+        }
+        address => address,
+    }
 }
 
 fn cast(interface: &Interface, destination: IpAddr) -> Cast {

@@ -40,6 +40,14 @@ pub(super) struct Node {
     pub(super) side: usize,
     /// Nobody else on its machine listens on port 5353.
     pub(super) mdns_unicast: bool,
+    /// Its TCP port in this life, 0 when none.
+    pub(super) tcp_port: u16,
+    /// How many streams its driver has accepted in this life.
+    pub(super) accepted: u64,
+    /// Its machine is switched off: nobody says that its process is gone.
+    pub(super) off: bool,
+    /// How many inputs its engines were given.
+    pub(super) wakeups: u64,
     /// The deadline that is scheduled, so that it is not scheduled twice.
     pub(super) timer: Option<Instant>,
     pub(super) log: Log,
@@ -86,6 +94,10 @@ impl Node {
             lag: Duration::ZERO,
             side: 0,
             mdns_unicast: false,
+            tcp_port: 0,
+            accepted: 0,
+            off: false,
+            wakeups: 0,
             timer: None,
             log: Log::default(),
             recorded: false,
@@ -106,6 +118,7 @@ impl Node {
             ..landfall_core::Profile::default()
         });
         let mut config = Config::node(self.id, profile);
+        config.tcp_port = self.host.port;
         config.records = self
             .disk
             .iter()

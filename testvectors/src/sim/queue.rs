@@ -4,8 +4,10 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-use landfall_core::{CommitId, Instant, JobDone, Record};
+use bytes::Bytes;
+use landfall_core::{CommitId, Instant, JobDone, Record, StreamEnd};
 
+use super::streams::{End, Item};
 use super::wire::Flight;
 
 /// Something that is going to happen.
@@ -44,6 +46,55 @@ pub(super) enum What {
         generation: u32,
         id: CommitId,
         record: Box<Record>,
+    },
+    /// A stream's dialler asks to be let in, since `since`.
+    Knock {
+        wire: usize,
+        since: Instant,
+        attempt: u32,
+    },
+    /// He was let in.
+    Connected {
+        wire: usize,
+    },
+    /// He was not.
+    Fail {
+        wire: usize,
+        end: StreamEnd,
+    },
+    Segment {
+        wire: usize,
+        to: End,
+        item: Item,
+    },
+    /// What has arrived may be handed over now.
+    Flush {
+        wire: usize,
+        to: End,
+    },
+    /// The system has taken bytes that were to be sent.
+    Taken {
+        wire: usize,
+        end: End,
+        count: usize,
+    },
+    /// What a man in the middle held back goes on its way.
+    Held {
+        wire: usize,
+        to: End,
+        bytes: Bytes,
+    },
+    Snap {
+        wire: usize,
+    },
+    Linger {
+        wire: usize,
+        end: End,
+    },
+    GiveUp {
+        wire: usize,
+        to: End,
+        since: Instant,
     },
 }
 

@@ -82,14 +82,22 @@ impl Lan {
         self.command(node, Command::Stop).expect("a node that runs can be stopped");
     }
 
-    /// Kills a node's process: no goodbye, and what was not committed is lost.
+    /// Kills a node's process: no goodbye, and what was not committed is lost. Its machine ends its streams.
     pub fn kill(&mut self, node: usize) {
         self.nodes[node].die();
+        self.close_all(node);
+    }
+
+    /// Takes the power from a node's machine: as [`Lan::kill`], but nobody learns that its streams are over. Another start
+    /// switches it on again.
+    pub fn power_off(&mut self, node: usize) {
+        self.nodes[node].off = true;
+        self.kill(node);
     }
 
     /// Starts a node again, from the records on its disk. One that still runs is killed first.
     pub fn restart(&mut self, node: usize) {
-        self.nodes[node].die();
+        self.kill(node);
         self.queue.push(self.now, What::Start(node));
     }
 
@@ -132,6 +140,7 @@ impl Lan {
     /// Joins what [`Lan::partition`] cut.
     pub fn heal(&mut self) {
         self.partition(&[]);
+        self.flush_all();
     }
 
     /// Gives a node's first interface another address of the family of `ip`, as DHCP would, and tells it.
@@ -149,8 +158,27 @@ impl Lan {
     pub fn replug(&mut self, node: usize, change: impl FnOnce(&mut Host)) {
         change(&mut self.nodes[node].host);
         self.rewire();
+        self.flush_all();
         let interfaces = self.nodes[node].host.list();
         self.feed(node, Input::Interfaces(&interfaces));
+    }
+
+    /// Ends all faults: from now on nothing is lost, repeated, late or cut, and no man is in the middle of anything.
+    pub fn calm(&mut self) {
+        self.faults.loss = 0.0;
+        self.faults.duplication = 0.0;
+        self.faults.reordering = 0.0;
+        self.faults.cutting = 0.0;
+        self.attack = None;
+        self.meddler = None;
+        self.streams.cut_next.clear();
+    }
+
+    /// Changes a node's interfaces in any way without telling it, as when somebody else's cable is pulled.
+    pub fn silently(&mut self, node: usize, change: impl FnOnce(&mut Host)) {
+        change(&mut self.nodes[node].host);
+        self.rewire();
+        self.flush_all();
     }
 
     /// Puts a datagram on link 0, with any source address. It suffers the network's faults like any other.
@@ -253,6 +281,12 @@ impl Lan {
     pub fn strangers(&self) -> Vec<(usize, usize)> {
         let pairs = (0..self.len()).flat_map(|a| (0..self.len()).map(move |b| (a, b)));
         pairs.filter(|(a, b)| a != b && !self.knows(*a, *b)).collect()
+    }
+
+    /// How many inputs a node's engines were given over all its starts: how often its process would have woken up.
+    #[must_use]
+    pub fn wakeups(&self, node: usize) -> u64 {
+        self.nodes[node].wakeups
     }
 
     /// A node's events and when they happened, over all its starts.
