@@ -19,4 +19,19 @@ pub struct DriverCounters {
     pub overrun: u64,
     /// Datagrams dropped because no socket for their interface, protocol and address family is open.
     pub unroutable: u64,
+    /// What became of streams.
+    pub streams: StreamCounters,
+}
+
+/// What the driver counts of streams, since the node's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamCounters {
+    /// Connections that came in and were given to the engine.
+    pub accepted: u64,
+    /// Connections closed at once because they were made to an address that is not in use.
+    pub misconnected: u64,
+    /// How often nobody was accepted for a while, for want of descriptors or memory.
+    pub unaccepted: u64,
+    /// Connections that the engine asked for.
+    pub dialled: u64,
 }

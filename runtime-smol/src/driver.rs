@@ -17,22 +17,26 @@ use smol::{Timer, future};
 use tracing::{debug, trace, warn};
 
 use crate::clock::Clock;
+use crate::counters::DriverCounters;
 use crate::handle::{Inlet, Request};
 use crate::interfaces::interfaces;
 use crate::journal::Journal;
 use crate::port::Batch;
 use crate::sockets::{Ready, Sockets};
+use crate::streams::{PIECE, Streams, Turn};
 use crate::tap::Tap;
 use crate::threads::{Workers, elsewhere};
 use crate::watch::watch;
 
 /// How many datagrams one socket may have handled before everything else gets its turn.
 const RECEIVE_BUDGET: usize = 64;
+/// For how many microseconds jobs are run before everything else gets its turn.
+const JOB_BUDGET: u32 = 500;
 /// Every so many turns another source of wake-ups comes first, so that none starves.
 const TURNS_IN_ORDER: u64 = 16;
 /// How long an engine that was told to stop may take; it promises 200 ms.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
-/// How long the last datagrams may take to leave.
+/// How long the last datagrams, and the last of what streams send, may take to leave.
 const FLUSH_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Everything a running node is made of.
@@ -40,6 +44,7 @@ pub(crate) struct Driver {
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) sockets: Sockets,
+    pub(crate) streams: Streams,
     pub(crate) inlet: Inlet,
     pub(crate) journal: Journal,
     pub(crate) keyring: Arc<dyn Keyring + Send + Sync>,
@@ -77,6 +82,7 @@ enum Wake {
     Job(Job),
     Done(Done),
     Socket(Ready),
+    Streams,
 }
 
 impl Driver {
@@ -87,6 +93,7 @@ impl Driver {
         let (changes, changed) = bounded(1);
         let mut watch = pin!(watch(self.listed.clone(), changes));
         let mut batch = Batch::new();
+        let mut piece = vec![0; PIECE];
         self.tell_interfaces();
         while !self.is_over() {
             let wake = self.wait(watch.as_mut(), &changed).await;
@@ -105,17 +112,18 @@ impl Driver {
                     self.tell_interfaces();
                 }
                 Wake::Timer => self.ring(),
-                Wake::Job(job) => self.feed(Input::Job(job.run(&*self.keyring))),
+                Wake::Job(job) => self.work(job),
                 Wake::Done(Done::Job(done)) => self.feed(Input::Job(done)),
                 Wake::Done(Done::Persisted(id)) => self.feed(Input::Persisted(id)),
                 Wake::Socket(Ready::Write(index)) => self.sockets.flush(index),
                 Wake::Socket(Ready::Read(index)) => self.receive(index, &mut batch),
+                Wake::Streams => self.serve_streams(&mut piece),
             }
             if self.sockets.changed {
                 self.tell_interfaces();
             }
         }
-        self.flush().await;
+        self.flush(&mut piece).await;
         self.journal.close().await;
         Ok(())
     }
@@ -126,10 +134,12 @@ impl Driver {
         if let Some(tap) = &mut self.tap {
             tap.input(now, &input);
         }
+        let of_interfaces = matches!(input, Input::Interfaces(_));
         self.engine.handle(input, now);
-        if matches!(input, Input::Interfaces(_)) {
+        if of_interfaces {
             // Before the actions, which may be transmissions already.
             self.sockets.serve(self.engine.interfaces());
+            self.streams.serve(self.engine.interfaces());
         }
         self.drain(now);
     }
@@ -154,6 +164,7 @@ impl Driver {
             }
             match action {
                 Action::Transmit(transmit) => self.sockets.send(transmit),
+                Action::Stream(id, command) => self.streams.command(id, command),
                 Action::Job(job) if job.cost() <= self.offload_above => self.jobs.push_back(job),
                 Action::Job(job) => self.workers.run(job),
                 Action::Persist(id, record) => self.journal.put(id, record),
@@ -191,6 +202,23 @@ impl Driver {
         }
     }
 
+    fn serve_streams(&mut self, piece: &mut [u8]) {
+        let mut turn = Turn::new();
+        while let Some((id, event)) = self.streams.next(&mut turn, piece) {
+            self.feed(Input::Stream(id, event));
+        }
+    }
+
+    fn work(&mut self, first: Job) {
+        let mut spent = 0;
+        let mut next = Some(first);
+        while let Some(job) = next {
+            spent += job.cost();
+            self.feed(Input::Job(job.run(&*self.keyring)));
+            next = if spent < JOB_BUDGET { self.jobs.pop_front() } else { None };
+        }
+    }
+
     fn answer(&mut self, request: Request) {
         match request {
             Request::Command(command, reply) => {
@@ -198,13 +226,14 @@ impl Driver {
             }
             Request::Inspect(look) => look(&self.engine),
             Request::Counters(reply) => {
-                let _ = reply.try_send(self.sockets.counters);
+                let _ = reply.try_send(DriverCounters { streams: self.streams.counters, ..self.sockets.counters });
             }
         }
     }
 
     fn ring(&mut self) {
         self.sockets.retry_due(StdInstant::now());
+        self.streams.expire(StdInstant::now());
         if self.engine.poll_timeout().is_some_and(|deadline| deadline <= self.clock.now()) {
             self.feed(Input::Timeout);
         }
@@ -222,7 +251,7 @@ impl Driver {
             future::yield_now().await;
         }
         let alarm = self.alarm();
-        let Self { inlet, jobs, done, sockets, .. } = self;
+        let Self { inlet, jobs, done, sockets, streams, .. } = self;
         let mut stop = pin!(async {
             next(&inlet.stop).await;
             Wake::Stop
@@ -242,6 +271,10 @@ impl Driver {
         let mut job = pin!(poll_fn(|_| jobs.pop_front().map_or(Poll::Pending, |job| Poll::Ready(Wake::Job(job)))));
         let mut done = pin!(async { Wake::Done(next(done).await) });
         let mut socket = pin!(async { Wake::Socket(sockets.ready().await) });
+        let mut stream = pin!(async {
+            streams.ready().await;
+            Wake::Streams
+        });
         let mut sources: [Pin<&mut (dyn Future<Output = Wake> + Send)>; SOURCES] = [
             stop.as_mut(),
             request.as_mut(),
@@ -250,7 +283,12 @@ impl Driver {
             job.as_mut(),
             done.as_mut(),
             socket.as_mut(),
+            stream.as_mut(),
         ];
+        if turn.is_multiple_of(2) {
+            // Neither is more important than the other.
+            sources.swap(SOURCES - 2, SOURCES - 1);
+        }
         let first = first_source(turn);
         poll_fn(|context| {
             let (later, sooner) = sources.split_at_mut(first);
@@ -266,7 +304,7 @@ impl Driver {
     /// The earliest deadline there is.
     fn alarm(&self) -> Option<StdInstant> {
         let engine = self.engine.poll_timeout().map(|deadline| self.clock.at(deadline));
-        [engine, self.sockets.retry(), self.stop_by].into_iter().flatten().min()
+        [engine, self.sockets.retry(), self.streams.deadline(), self.stop_by].into_iter().flatten().min()
     }
 
     fn is_over(&self) -> bool {
@@ -277,18 +315,20 @@ impl Driver {
         self.stopped || impatient
     }
 
-    /// Lets the last datagrams leave.
-    async fn flush(&mut self) {
+    /// Lets the last datagrams leave, and what is left in streams that are to be closed.
+    async fn flush(&mut self, piece: &mut [u8]) {
         let deadline = StdInstant::now() + FLUSH_PATIENCE;
-        while self.sockets.is_any_waiting() && StdInstant::now() < deadline {
+        self.streams.flush_all(piece);
+        while (self.sockets.is_any_waiting() || self.streams.is_any_closing()) && StdInstant::now() < deadline {
             Timer::after(FLUSH_PATIENCE / 20).await;
             self.sockets.flush_all();
+            self.streams.flush_all(piece);
         }
     }
 }
 
 /// How many sources of wake-ups there are.
-const SOURCES: usize = 7;
+const SOURCES: usize = 8;
 
 /// Which source comes first this turn: the most important one, but each in its turn from time to time.
 fn first_source(turn: u64) -> usize {

@@ -8,6 +8,7 @@
 //! ```text
 //!                  ┌───────────── Node::run ─────────────┐
 //!  sockets ───────▶│                                     │──▶ sockets        broadcast, multicast, unicast
+//!  streams ───────▶│                                     │──▶ streams        TCP, both ways
 //!  timers  ───────▶│  Input ──▶ landfall_core::Engine    │──▶ Store          on a thread of its own, in order
 //!  interfaces ────▶│                  │                  │──▶ Keyring        here, or on another thread
 //!  Handle ────────▶│                  └──▶ Action        │──▶ Events         one bounded queue per subscriber
@@ -15,14 +16,20 @@
 //! ```
 //!
 //! What can be relied on:
-//! - No source of inputs starves another: each socket has a budget per turn, sockets take turns, and so do, from time to
-//!   time, commands, timers, jobs and sockets.
+//! - No source of inputs starves another: each socket and each stream has a budget per turn, sockets take turns, streams
+//!   take turns, and so do, from time to time, commands, timers, jobs, sockets and streams.
+//! - A stream that has nothing to do costs nothing, and thousands of them do not either: a turn looks only at those that
+//!   the system woke.
 //! - Nothing outside holds up the loop: events go to bounded queues, stores and costly jobs have threads of their own. The
 //!   exceptions are what the program hands in to run there: [`Handle::inspect`]'s closure, a [`Tap`], and a
 //!   [`Keyring`](landfall_core::Keyring) unless [`NodeOptions::offload_above`] says otherwise.
 //! - A node that has nothing to do does nothing: it wakes for its engine's deadlines, and to try again what failed.
 //! - A datagram that cannot be sent is a lost packet. An interface that cannot be used is named in a warning, once, and
 //!   tried again.
+//! - A node with an identity listens on one TCP port for all addresses, 17892 if it can have it, and announces which. Whoever
+//!   connects to an address of an interface that is not in use is turned away before the engine hears of it. Streams
+//!   leave 128 of the process's file descriptors to others; to hold the engine's 1024 sessions and as many that are on
+//!   their way to be one, a process needs 2300.
 //!
 //! ```no_run
 //! use landfall_core::{Config, Event, Profile, SoftwareKeyring};
@@ -62,15 +69,19 @@ mod fragments;
 mod handle;
 mod interfaces;
 mod journal;
+mod listener;
 mod options;
 mod port;
 mod sockets;
 mod store;
+mod stream;
+mod streams;
 mod tap;
 mod threads;
+mod wakes;
 mod watch;
 
-pub use counters::DriverCounters;
+pub use counters::{DriverCounters, StreamCounters};
 pub use events::{Events, Notice};
 pub use handle::{Gone, Handle, RequestError};
 pub use interfaces::interfaces;

@@ -15,8 +15,10 @@ use crate::endpoint::{Endpoint, Families};
 use crate::handle::{Handle, connect};
 use crate::interfaces::interfaces;
 use crate::journal::Journal;
+use crate::listener::{Listener, SESSION_PORT};
 use crate::sockets::Sockets;
 use crate::store::{MemoryStore, Store};
+use crate::streams::Streams;
 use crate::tap::Tap;
 use crate::threads::Workers;
 
@@ -32,6 +34,7 @@ pub struct NodeOptions {
     seed: Option<[u8; 32]>,
     beacon: bool,
     mdns: bool,
+    sessions: bool,
     offload_above: u32,
 }
 
@@ -60,6 +63,7 @@ impl NodeOptions {
             seed: None,
             beacon: true,
             mdns: false,
+            sessions: true,
             offload_above: WORTH_A_THREAD,
         }
     }
@@ -109,6 +113,17 @@ impl NodeOptions {
         self
     }
 
+    /// Whether to listen for sessions, by TCP on all addresses. On unless said otherwise for a node with an identity, never for
+    /// one without. Without it the node can open sessions and nobody can open one to it.
+    ///
+    /// The port is `Config::tcp_port`, or 17892 if that is 0; if it is taken, one of the system's choice.
+    /// [`NodeOptions::build`] opens it and announces which it is.
+    #[must_use]
+    pub fn sessions(mut self, sessions: bool) -> Self {
+        self.sessions = sessions;
+        self
+    }
+
     /// Jobs that cost more than this many microseconds are run on another thread, the others on the loop. 200 unless
     /// said otherwise; 0 for a keyring that has to wait for its key.
     #[must_use]
@@ -117,15 +132,16 @@ impl NodeOptions {
         self
     }
 
-    /// Puts it together. The node opens its first socket when it is run.
+    /// Puts it together. The node opens its sockets when it is run, all but the port for sessions.
     ///
     /// # Errors
     /// When the configuration is refused, or the system gives no seed or no thread.
     pub fn build(self) -> Result<(Node, Handle), StartError> {
-        let Self { mut config, keyring, store, mut tap, seed, beacon, mdns, offload_above } = self;
+        let Self { mut config, keyring, store, mut tap, seed, beacon, mdns, sessions, offload_above } = self;
         config.mdns_unicast = mdns && config.mdns_unicast && has_mdns_port(&config);
         let mdns_unicast = config.mdns_unicast;
         let families = Families { ipv4: config.ipv4, ipv6: config.ipv6, beacon, mdns, mdns_unicast };
+        let listener = if sessions && config.identity.is_some() { listen(&mut config) } else { None };
         let seed = seed.map_or_else(crate::seed, Ok).map_err(StartError::System)?;
         let clock = Clock::start();
         let now = clock.now();
@@ -140,6 +156,7 @@ impl NodeOptions {
             engine,
             clock,
             sockets: Sockets::new(families),
+            streams: Streams::new(listener),
             inlet,
             journal,
             workers: Workers::new(Arc::clone(&keyring), finish),
@@ -166,6 +183,18 @@ impl Node {
     pub async fn run(self) -> io::Result<()> {
         self.0.run().await
     }
+}
+
+/// Opens the port for sessions and notes which it is, so that the first announce tells.
+fn listen(config: &mut Config) -> Option<Listener> {
+    let wanted = if config.tcp_port == 0 { SESSION_PORT } else { config.tcp_port };
+    let listener = Listener::open(config.ipv4, config.ipv6, wanted);
+    config.tcp_port = listener.as_ref().map_or(0, Listener::port);
+    listener
+        .map_err(|error| {
+            warn!("cannot listen for sessions on any TCP port: {error}; nobody can open a session to this node");
+        })
+        .ok()
 }
 
 /// Whether nobody else on this machine hears what is sent to port 5353 of the addresses that a node would use.
@@ -199,6 +228,7 @@ impl fmt::Debug for NodeOptions {
             .field("config", &self.config)
             .field("beacon", &self.beacon)
             .field("mdns", &self.mdns)
+            .field("sessions", &self.sessions)
             .field("offload_above", &self.offload_above)
             .finish_non_exhaustive()
     }

@@ -3,5 +3,6 @@
 mod host;
 mod interfaces;
 mod mdns;
+mod sessions;
 mod trouble;
 mod two;

@@ -120,9 +120,9 @@ fn a_node_that_comes_back_with_its_records_uses_a_higher_epoch() {
             let mut node = run(keyring.id(), NodeOptions::node(config, keyring).store(store.clone()));
             node.expect(SOON, "it announces", |event| matches!(event, Event::Announcing { .. }).then_some(()));
             node.stop();
-            epochs.extend(store.records().into_iter().filter_map(|record| match record {
-                Record::Epoch(epoch) => Some(epoch),
-                Record::Peer(_) | Record::Forgotten(_) => None,
+            epochs.extend(store.records().into_iter().filter_map(|record| {
+                let Record::Epoch(epoch) = record else { return None };
+                Some(epoch)
             }));
         }
         assert!(epochs.len() == 2 && epochs[0] < epochs[1], "{epochs:?}");
@@ -149,7 +149,7 @@ impl Tap for Listener {
             Input::Interfaces(_) => "interfaces",
             Input::Persisted(_) => "persisted",
             Input::Job(_) => "job",
-            Input::Datagram(_) | Input::Timeout | Input::WallClock(_) => "other",
+            Input::Datagram(_) | Input::Stream(..) | Input::Timeout | Input::WallClock(_) => "other",
         });
     }
 
@@ -162,7 +162,7 @@ impl Tap for Listener {
             Action::Transmit(transmit) if transmit.channel == Channel::Beacon => "transmit",
             Action::Persist(..) => "persist",
             Action::Event(Event::Stopped) => "stopped",
-            Action::Transmit(_) | Action::Job(_) | Action::Event(_) => "other",
+            Action::Transmit(_) | Action::Stream(..) | Action::Job(_) | Action::Event(_) => "other",
         });
     }
 }
