@@ -141,6 +141,21 @@ fn sentence(event: &Event, engine: &Engine) -> Option<String> {
         | Event::HostFound(_)
         | Event::HostChanged(_)
         | Event::HostLost { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionClosed { .. }
+        | Event::ConnectFailed { .. }
+        | Event::Connected { .. }
+        | Event::Pong { .. }
+        | Event::PingLost { .. }
+        | Event::MessageDelivered { .. }
+        | Event::MessageFailed { .. }
+        | Event::MessageReceived(_)
+        | Event::SasReady { .. }
+        | Event::SasFailed { .. }
+        | Event::TrustChanged { .. }
+        | Event::Rotated { .. }
+        | Event::Revoked { .. }
+        | Event::Forgotten { .. }
         | Event::Stopped => None,
     }
 }
@@ -205,6 +220,21 @@ fn object(event: &Event, engine: &Engine, port: u16) -> Option<String> {
         | Event::HostFound(_)
         | Event::HostChanged(_)
         | Event::HostLost { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionClosed { .. }
+        | Event::ConnectFailed { .. }
+        | Event::Connected { .. }
+        | Event::Pong { .. }
+        | Event::PingLost { .. }
+        | Event::MessageDelivered { .. }
+        | Event::MessageFailed { .. }
+        | Event::MessageReceived(_)
+        | Event::SasReady { .. }
+        | Event::SasFailed { .. }
+        | Event::TrustChanged { .. }
+        | Event::Rotated { .. }
+        | Event::Revoked { .. }
+        | Event::Forgotten { .. }
         | Event::Stopped => return None,
     };
     serde_json::to_string(&told).ok().map(|json| safe_json(&json).into_owned())

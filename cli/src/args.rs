@@ -12,8 +12,14 @@ use values::{
     parse_txt, parse_type,
 };
 
+pub(crate) use asking::Asked;
+#[cfg(unix)]
+pub(crate) use asking::{Block, Connect, Forget, Messages, Peers, Ping, Revoke, Send, Trust, Unblock, Verify};
+#[cfg(unix)]
+pub(crate) use values::Code;
 pub(crate) use values::parse_host;
 
+mod asking;
 mod values;
 
 const EXAMPLES: &str = "\
@@ -24,6 +30,7 @@ Examples:
                                  let others find a program of yours
   landfall up --foreground       join: announce this machine, and see others come and go
   landfall peers                 who is there, asked of the running node
+  landfall send nas \"hello\"      say something to one of them
   landfall demo                  see it work on one machine";
 
 /// Programs on one network find each other and know each other by key. No server, no configuration, no account.
@@ -62,14 +69,24 @@ pub(crate) enum Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(display_order = 1)]
     Up(Up),
-    Peers(Peers),
+    #[command(flatten)]
+    Asked(Asked),
+    #[command(display_order = 3)]
     Discover(Discover),
+    #[command(display_order = 4)]
     Resolve(Resolve),
+    #[command(display_order = 5)]
     Advertise(Advertise),
+    #[command(display_order = 30)]
     Whoami(Whoami),
+    #[command(display_order = 31)]
+    RotateKey(RotateKey),
     /// See three nodes on this machine find each other over loopback; touches no home and no network
+    #[command(display_order = 40)]
     Demo,
+    #[command(display_order = 41)]
     Version(Version),
 }
 
@@ -133,36 +150,6 @@ pub(crate) struct Up {
     /// Something this node can do, told to the others; may be repeated, up to 16 of at most 64 bytes
     #[arg(long, value_name = "TEXT", value_parser = parse_capability)]
     pub(crate) capability: Vec<String>,
-}
-
-/// List the peers that the running node knows.
-#[derive(Debug, Group)]
-#[command(after_help = "\
-A peer is a node that proved its key: it signed a nonce that this node sent it.
-
-With --json the output is one array of objects: id, name, alias, online, trust,
-addresses (each with address, port, state, source, rtt_us), capabilities,
-status, first_seen, last_seen.
-
-With --json --watch it is one object a line, {\"change\": CHANGE, \"peer\": {...}},
-where CHANGE is
-  known      the peer was known when the watch began
-  online     it came, for the first time or again
-  changed    its name, addresses or profile changed
-  offline    it went
-  forgotten  the node does not remember it any more
-
-Examples:
-  landfall peers
-  landfall peers --watch
-  landfall peers --json | jq -r '.[] | select(.online) | .name'")]
-pub(crate) struct Peers {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Go on with a line for each change, until interrupted or the node stops
-    #[arg(long)]
-    pub(crate) watch: bool,
 }
 
 /// Show what is on this network: Landfall nodes and DNS-SD services.
@@ -304,11 +291,41 @@ pub(crate) struct Advertise {
 #[derive(Debug, Group)]
 #[command(after_help = "\
 The key is made in the home directory (see --home), readable by its owner only.
-It is the node's identity: whoever has a copy of it is this node.")]
+It is the node's identity: whoever has a copy of it is this node. Beside it is its
+revocation, which ends the key if it is ever stolen: see landfall revoke.
+
+With --qr the id is shown as a QR code too, for a person with a telephone who then
+compares it by: landfall verify PEER --id lp1...")]
 pub(crate) struct Whoami {
     /// Print JSON: id, name, home
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show the id as a QR code
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) qr: bool,
+}
+
+/// Give this node a new key that the old one vouches for.
+#[derive(Debug, Group)]
+#[command(after_help = "\
+The node must not be running. Both keys sign that one follows the other, and the
+node tells its peers so for 30 days: they go on under the new id with the alias,
+trust and history of the old. A peer that does not meet this node in that time, or
+misses more than eight rotations, sees a stranger.
+
+With --compromised peers that have verified the old key have to verify the new one.
+If somebody else has the old key, end it as well: see landfall revoke.
+
+The old key is deleted. Its revocation stays, as revocation- and the first
+characters of the old id.
+
+Examples:
+  landfall rotate-key
+  landfall rotate-key --compromised")]
+pub(crate) struct RotateKey {
+    /// Somebody else may have the old key
+    #[arg(long)]
+    pub(crate) compromised: bool,
 }
 
 /// Print the version.

@@ -65,7 +65,7 @@ async fn meet(executor: &LocalExecutor<'static>, loopback: &str) -> Result<(), F
             interfaces: Selection::Only(vec![loopback.to_owned()]),
             ..Config::node(id, profile)
         };
-        let (driver, handle) = NodeOptions::node(config, keyring).build().map_err(cannot_start)?;
+        let (driver, handle) = NodeOptions::node(config, keyring).sessions(false).build().map_err(cannot_start)?;
         executor.spawn(report(who, started, handle.subscribe(), met.clone())).detach();
         executor.spawn(driver.run()).detach();
         ids.push(id);

@@ -316,6 +316,21 @@ fn translate(event: Event, engine: &Engine, nodes: bool) -> Option<Told> {
         | Event::Published { .. }
         | Event::Renamed { .. }
         | Event::HostRenamed { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionClosed { .. }
+        | Event::ConnectFailed { .. }
+        | Event::Connected { .. }
+        | Event::Pong { .. }
+        | Event::PingLost { .. }
+        | Event::MessageDelivered { .. }
+        | Event::MessageFailed { .. }
+        | Event::MessageReceived(_)
+        | Event::SasReady { .. }
+        | Event::SasFailed { .. }
+        | Event::TrustChanged { .. }
+        | Event::Rotated { .. }
+        | Event::Revoked { .. }
+        | Event::Forgotten { .. }
         | Event::Stopped => None,
     }
 }

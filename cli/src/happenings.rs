@@ -3,11 +3,16 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use landfall_core::{AddressState, Engine, Event, Host, OfflineReason, PeerChange, PeerId, Service, Warning};
+use landfall_core::{
+    AddressState, Engine, Event, Host, OfflineReason, PeerChange, PeerId, RotationReason, Service, SessionEnd, Side,
+    Trust, Warning,
+};
 
+use crate::peer_ref::word_for;
+use crate::reasons::{Whom, ended, no_digits, no_session};
 use crate::terminal::{Sign, happened, round_trip};
-use crate::text::{clipped, safe};
-use crate::view::{InterfaceNames, endpoint, status};
+use crate::text::{clipped, in_short, safe};
+use crate::view::{InterfaceNames, endpoint, status, trust};
 
 /// The line for an event, if it is worth one. `engine` is asked for the names that the event only has numbers and keys of.
 pub(crate) fn describe(event: &Event, engine: &Engine) -> Option<String> {
@@ -31,6 +36,10 @@ pub(crate) fn describe(event: &Event, engine: &Engine) -> Option<String> {
                 }
                 PeerChange::Address { state: AddressState::Heard, .. } => return None,
                 PeerChange::AddressGone(address) => format!("is no longer at {}", names.socket(*address)),
+                PeerChange::Alias => match engine.peer(id).and_then(|peer| peer.alias.as_ref()) {
+                    Some(_) => String::from("is its name here now"),
+                    None => String::from("goes by its own name again"),
+                },
                 PeerChange::Profile => format!("says something new of itself{}", says(engine, id)),
             };
             peer(Sign::Tilde, engine, id, &words)
@@ -68,7 +77,66 @@ pub(crate) fn describe(event: &Event, engine: &Engine) -> Option<String> {
             let words = format!("is this machine now; another one here is {}", clipped(&from.to_string(), 80));
             happened(Sign::Tilde, &to.to_string(), "host", &words)
         }
-        Event::Heard { .. } | Event::ServiceTypeFound(_) | Event::Stopped => return None,
+        Event::SessionOpened { id, address, side } => {
+            let words = match side {
+                Side::Ours => "session open, begun by this node",
+                Side::Theirs => "session open, begun by it",
+            };
+            peer(Sign::Plus, engine, id, &format!("{words}, at {}", names.socket(*address)))
+        }
+        Event::SessionClosed { id, reason } => {
+            let sign = if *reason == SessionEnd::Tampered { Sign::Mark } else { Sign::Minus };
+            peer(sign, engine, id, ended(*reason))
+        }
+        Event::MessageReceived(message) => {
+            let words = format!("message {}: {}", message.number, in_short(&message.body));
+            peer(Sign::Plus, engine, &message.from, &words)
+        }
+        Event::MessageFailed { id, reason, .. } => {
+            let words = format!("a message was not delivered: {}", no_session(&Whom::of(engine, id), *reason).1);
+            peer(Sign::Mark, engine, id, &words)
+        }
+        Event::SasReady { id, sas, side: Side::Theirs } => {
+            let words = format!(
+                "compares keys with you: {sas}; tell it what you see with: landfall verify {}",
+                word(engine, id)
+            );
+            peer(Sign::Mark, engine, id, &words)
+        }
+        Event::SasFailed { id, reason } => peer(
+            Sign::Mark,
+            engine,
+            id,
+            &format!("comparing keys failed: {}", no_digits(&Whom::of(engine, id), *reason).1),
+        ),
+        // What ended it is a line of its own.
+        Event::TrustChanged { to: Trust::Revoked, .. } => return None,
+        Event::TrustChanged { id, from, to } => {
+            peer(Sign::Tilde, engine, id, &format!("is {} now; it was {}", trust(*to), trust(*from)))
+        }
+        Event::Rotated { old, new, reason } => {
+            let words = match reason {
+                RotationReason::Routine => "has a new key that the old one vouches for",
+                RotationReason::Compromise => {
+                    "has a new key, since somebody else may have the old one; it is to be verified anew"
+                }
+            };
+            peer(Sign::Tilde, engine, new, &format!("{words}; it was {}", old.short()))
+        }
+        Event::Revoked { id } => {
+            engine.peer(id)?;
+            peer(Sign::Mark, engine, id, "its owner has ended this key; nothing of it counts any more")
+        }
+        Event::Forgotten { id } => happened(Sign::Minus, "(forgotten)", &id.short(), "is not remembered any more"),
+        Event::Heard { .. }
+        | Event::ServiceTypeFound(_)
+        | Event::ConnectFailed { .. }
+        | Event::Connected { .. }
+        | Event::Pong { .. }
+        | Event::PingLost { .. }
+        | Event::MessageDelivered { .. }
+        | Event::SasReady { side: Side::Ours, .. }
+        | Event::Stopped => return None,
     };
     Some(line)
 }
@@ -101,6 +169,13 @@ fn peer(sign: Sign, engine: &Engine, id: &PeerId, words: &str) -> String {
 
 fn label<'a>(engine: &'a Engine, id: &PeerId) -> &'a str {
     engine.peer(id).map_or("(unnamed)", |peer| peer.alias.as_deref().unwrap_or(&peer.profile.name))
+}
+
+/// What to type for a peer in a command that is suggested.
+fn word(engine: &Engine, id: &PeerId) -> String {
+    let peer = engine.peer(id);
+    let (alias, name) = peer.map_or((None, ""), |peer| (peer.alias.as_deref(), peer.profile.name.as_str()));
+    word_for(alias, name, &id.to_string())
 }
 
 /// What a peer tells beyond its name, as far as a line has room for it.
@@ -136,8 +211,30 @@ fn warn(warning: &Warning, engine: &Engine, names: &InterfaceNames) -> String {
         }
         Warning::OwnIdentityElsewhere { source } => {
             let words = format!(
-                "another node at {} uses this node's key: a copied home? Give one of them a new identity",
+                "ALARM: another node at {} uses this node's key. Is its home a copy? Give one of them a home of its own; \
+                 if it is none of yours, the key was stolen: see landfall revoke",
                 names.socket(*source)
+            );
+            happened(Sign::Mark, "this node", "warning", &words)
+        }
+        Warning::Forked { old, known, id } => {
+            let words = format!(
+                "says that it takes the place of {}, and so does {} ({}), which said it first and stands: one of them lies",
+                old.short(),
+                safe(label(engine, known)),
+                known.short()
+            );
+            peer(Sign::Mark, engine, id, &words)
+        }
+        Warning::OwnKeyEnded { successor: None } => {
+            let words =
+                "this node's key was revoked, and nobody talks to it any more; put it aside with: landfall revoke";
+            happened(Sign::Mark, "this node", "warning", words)
+        }
+        Warning::OwnKeyEnded { successor: Some(id) } => {
+            let words = format!(
+                "this node's key was rotated, and is {id} now: this home is from before that. Use the newer one; \
+                 nobody talks to this one any more"
             );
             happened(Sign::Mark, "this node", "warning", &words)
         }

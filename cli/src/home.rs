@@ -61,6 +61,21 @@ impl Home {
         self.path.join("identity.key")
     }
 
+    /// The file of the statement that ends the key, made with it and kept for the day it is needed.
+    pub(crate) fn revocation(&self) -> PathBuf {
+        self.path.join("revocation")
+    }
+
+    /// The file of the rotations that led to the key, oldest first.
+    pub(crate) fn rotations(&self) -> PathBuf {
+        self.path.join("rotations")
+    }
+
+    /// The file that tells on which machine the home was last used.
+    pub(crate) fn machine(&self) -> PathBuf {
+        self.path.join("machine")
+    }
+
     /// The file of what the node publishes, which its owner writes.
     pub(crate) fn config(&self) -> PathBuf {
         self.path.join("config.toml")

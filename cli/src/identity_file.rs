@@ -2,15 +2,16 @@
 //!
 //! The public key is not stored; it is computed from the secret one each time, so the two cannot disagree.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
 
 use landfall_core::SoftwareKeyring;
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
-use crate::home::{Home, private, sync_dir};
+use crate::files;
+use crate::home::Home;
 use crate::text::safe;
 
 /// What the line starts with; the 1 is the version of the format.
@@ -24,7 +25,7 @@ pub(crate) fn load_or_create(home: &Home) -> Result<SoftwareKeyring, Failure> {
     match load(&path) {
         Ok(Some(keyring)) => Ok(keyring),
         Ok(None) => {
-            create(home.path(), &path).map_err(|error| Failure::at("create the key file", &path, &error))?;
+            create(&path).map_err(|error| Failure::at("create the key file", &path, &error))?;
             // Read back what is there now: another process may have been first.
             load(&path)?.ok_or_else(|| Failure::Failed(format!("the key file {} vanished", shown(&path))))
         }
@@ -33,7 +34,7 @@ pub(crate) fn load_or_create(home: &Home) -> Result<SoftwareKeyring, Failure> {
 }
 
 /// The key in `path`, or `None` when there is no such file.
-fn load(path: &Path) -> Result<Option<SoftwareKeyring>, Failure> {
+pub(crate) fn load(path: &Path) -> Result<Option<SoftwareKeyring>, Failure> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -77,51 +78,15 @@ fn refuse_shared(_path: &Path, _metadata: &fs::Metadata) -> Result<(), Failure> 
 }
 
 /// Writes a new key under `path`, all of it or nothing. One that is there already stays.
-fn create(directory: &Path, path: &Path) -> io::Result<()> {
+fn create(path: &Path) -> io::Result<()> {
+    files::create(path, &line(&Zeroizing::new(landfall_smol::seed()?))).map(drop)
+}
+
+/// Writes a new key to `path` in place of whatever is there, and returns it.
+pub(crate) fn draw(path: &Path) -> io::Result<SoftwareKeyring> {
     let seed = Zeroizing::new(landfall_smol::seed()?);
-    let temporary = Temporary(directory.join(format!(".identity.key.{}", std::process::id())));
-    // A process that had our number before us may have died right here.
-    let _ = fs::remove_file(&temporary.0);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    private(&mut options);
-    let mut file = options.open(&temporary.0)?;
-    file.write_all(&line(&seed))?;
-    file.sync_all()?;
-    drop(file);
-    match publish(&temporary.0, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Ok(()) | Err(_) => sync_dir(directory),
-    }
-}
-
-/// Gives the file its name, unless something has that name.
-fn publish(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => rename_exclusive(from, to).map_err(|_| error),
-        linked => linked,
-    }
-}
-
-/// For file systems without hard links, such as exFAT and Android's.
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn rename_exclusive(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn rename_exclusive(_from: &Path, _to: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// A file that is removed when this goes out of scope.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
+    files::replace(path, &line(&seed))?;
+    Ok(SoftwareKeyring::from_seed(&seed))
 }
 
 fn line(seed: &[u8; 32]) -> Zeroizing<Vec<u8>> {

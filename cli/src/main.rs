@@ -3,28 +3,37 @@
 //! Each command has a file of its own; this one reads the command line, sets up colours and the log, and turns a failure
 //! into one line on standard error and an exit code: 1 when it did not work, 2 when it was asked wrongly.
 
+#![cfg_attr(not(unix), allow(dead_code, reason = "what it takes to ask a running node is used on Unix only so far"))]
+
 mod advertise;
 mod args;
+mod asking;
 mod config_file;
 mod demo;
 mod discover;
 mod error;
+mod files;
 mod happenings;
+mod hex;
 mod home;
 mod identity_file;
 mod interfaces;
 mod ipc;
+mod machine;
 mod name;
 mod node;
-#[cfg(unix)]
-mod peers;
+mod peer_ref;
 mod port;
 mod publishing;
+mod qr;
+mod reasons;
 mod resolve;
+mod rotate_key;
 mod settled;
 mod spinner;
 mod stop;
 mod store;
+mod succession_file;
 mod terminal;
 mod text;
 mod up;
@@ -52,7 +61,9 @@ fn main() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never,
     }
     .write_global();
-    let default_level = if matches!(args.command, Command::Up(_)) { "info" } else { "warn" };
+    // Which TCP port sessions come in on is announced, so nobody has to be told when it is not the usual one.
+    let default_level =
+        if matches!(args.command, Command::Up(_)) { "info,landfall_smol::listener=warn" } else { "warn" };
     start_log(args.global.log.as_deref().unwrap_or(default_level));
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,27 +81,15 @@ fn run(args: &Args) -> Result<(), Failure> {
     let home = || Home::locate(args.global.home.as_deref());
     match &args.command {
         Command::Up(options) => up::run(options, home),
-        Command::Peers(options) => ask_peers(&home()?, options),
+        Command::Asked(asked) => asking::run(&home()?, asked),
         Command::Discover(options) => discover::run(options),
         Command::Resolve(options) => resolve::run(options),
         Command::Advertise(options) => advertise::run(options),
         Command::Whoami(options) => whoami::run(&home()?, options),
+        Command::RotateKey(options) => rotate_key::run(&home()?, options),
         Command::Demo => demo::run(),
         Command::Version(options) => version::run(options),
     }
-}
-
-#[cfg(unix)]
-fn ask_peers(home: &Home, options: &args::Peers) -> Result<(), Failure> {
-    peers::run(home, options)
-}
-
-#[cfg(not(unix))]
-fn ask_peers(home: &Home, _options: &args::Peers) -> Result<(), Failure> {
-    Err(Failure::Failed(format!(
-        "asking the running node is not supported on this system yet; see its peers in the output of: {}",
-        home.start_command()
-    )))
 }
 
 /// Help and usage errors are printed while the command line is still being read, so `--color` is looked up beforehand.

@@ -124,6 +124,21 @@ impl<'a> Answers<'a> {
             | Event::Published { .. }
             | Event::Renamed { .. }
             | Event::HostRenamed { .. }
+            | Event::SessionOpened { .. }
+            | Event::SessionClosed { .. }
+            | Event::ConnectFailed { .. }
+            | Event::Connected { .. }
+            | Event::Pong { .. }
+            | Event::PingLost { .. }
+            | Event::MessageDelivered { .. }
+            | Event::MessageFailed { .. }
+            | Event::MessageReceived(_)
+            | Event::SasReady { .. }
+            | Event::SasFailed { .. }
+            | Event::TrustChanged { .. }
+            | Event::Rotated { .. }
+            | Event::Revoked { .. }
+            | Event::Forgotten { .. }
             | Event::Stopped => {}
         }
         Ok(())

@@ -92,6 +92,21 @@ impl Settled {
             | Event::Published { .. }
             | Event::Renamed { .. }
             | Event::HostRenamed { .. }
+            | Event::SessionOpened { .. }
+            | Event::SessionClosed { .. }
+            | Event::ConnectFailed { .. }
+            | Event::Connected { .. }
+            | Event::Pong { .. }
+            | Event::PingLost { .. }
+            | Event::MessageDelivered { .. }
+            | Event::MessageFailed { .. }
+            | Event::MessageReceived(_)
+            | Event::SasReady { .. }
+            | Event::SasFailed { .. }
+            | Event::TrustChanged { .. }
+            | Event::Rotated { .. }
+            | Event::Revoked { .. }
+            | Event::Forgotten { .. }
             | Event::Stopped => return Some(event),
         };
         let new = new || self.held.get(&service.name).is_some_and(|(_, new)| *new);

@@ -16,8 +16,8 @@ use crate::error::{Failure, plain};
 use crate::home::{create_private_dir, private, sync_dir};
 use crate::text::safe;
 
-/// Far more than any record; a larger file is none.
-const LARGEST: u64 = 64 * 1024;
+/// More than any record, which a message of 1 MiB is the largest of; a larger file is none.
+const LARGEST: u64 = 1024 * 1024 + 1024;
 /// Where a record is written before it gets its name. No key starts with a dot.
 const DRAFT: &str = ".draft";
 
@@ -55,8 +55,9 @@ impl landfall_smol::Store for FileStore {
         let done = match value {
             Some(bytes) => self.replace(&path, bytes),
             None => match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                Ok(()) | Err(_) => Ok(()),
+                Ok(()) => sync_dir(&self.directory),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
             },
         };
         done.map_err(|error| io::Error::new(error.kind(), Failure::at("write", &path, &error).to_string()))
@@ -159,7 +160,7 @@ mod tests {
         let write = |name: &str, bytes: &[u8]| fs::write(directory.path().join(name), bytes).unwrap();
         write("epoch", b"");
         write("peer-00", &Record::Epoch(7).encode().unwrap());
-        write("peer-01", &vec![0; 100_000]);
+        write("peer-01", &vec![0; 2_000_000]);
         write("notes.txt", b"not ours");
         write(".draft", b"half a rec");
         fs::create_dir(directory.path().join("peer-02")).unwrap();

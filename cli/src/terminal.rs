@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use jiff::Zoned;
+use serde::Serialize;
 
 use crate::error::Failure;
-use crate::text::{column, width};
+use crate::text::{column, safe_json, width};
 
 /// For what came.
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
@@ -84,6 +85,17 @@ pub(crate) fn round_trip(time: Duration) -> String {
 pub(crate) fn print(line: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::output)
+}
+
+/// Writes one line of JSON to standard output.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string(value).map_err(|error| Failure::Failed(error.to_string()))?;
+    print(&safe_json(&json))
+}
+
+/// A time as requests carry it.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Writes lines from a thread of its own, so that a terminal that is stopped with Ctrl-S does not stop the node.

@@ -94,6 +94,29 @@ pub(crate) fn width(text: &str) -> usize {
     safe(text).width()
 }
 
+/// What these bytes say, if a person can read it: text has no NUL in it.
+pub(crate) fn as_text(body: &[u8]) -> Option<&str> {
+    std::str::from_utf8(body).ok().filter(|text| !text.contains('\0'))
+}
+
+/// A message in one line, for the output of a node that has other things to tell as well.
+pub(crate) fn in_short(body: &[u8]) -> String {
+    match as_text(body) {
+        Some("") => String::from("(empty)"),
+        Some(text) => {
+            let first = text.lines().next().unwrap_or_default();
+            let rest = text.lines().count().saturating_sub(1);
+            let more = match rest {
+                0 => String::new(),
+                1 => String::from(" (and a line more)"),
+                more => format!(" (and {more} lines more)"),
+            };
+            format!("“{}”{more}", clipped(first, 120))
+        }
+        None => format!("{} bytes that are no text", body.len()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +160,17 @@ mod tests {
         assert!(!shown.contains(is_unsafe), "{shown:?}");
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), hostile);
         assert!(matches!(safe_json("\"ü\""), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_message_in_short_is_one_line_that_acts_on_nothing() {
+        let hostile = "one\u{1b}[2J\r\n\u{202e}two\n\u{9b}31m\n";
+        assert_eq!(in_short(hostile.as_bytes()), "“one\\u{1b}[2J” (and 2 lines more)");
+        assert_eq!(in_short("\u{202e}one\ntwo".as_bytes()), "“\\u{202e}one” (and a line more)");
+        assert!(in_short(&[b'x'; 100_000]).chars().count() < 130);
+        assert_eq!(in_short(b"\xff\x1b[2J"), "5 bytes that are no text");
+        assert_eq!(in_short(b"ELF\0"), "4 bytes that are no text");
+        assert_eq!((in_short(b""), in_short(b"\n")), ("(empty)".to_owned(), "“”".to_owned()));
     }
 
     #[test]

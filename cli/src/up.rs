@@ -3,7 +3,9 @@
 //! Everything is checked before anything is made: the flags, the interfaces, the home, the lock, the key. Then one thread
 //! runs the node, answers on the socket and waits for signals; printing has a thread of its own.
 
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use landfall_core::{BrowseScope, Command, CommandError, Config, Event, Profile, Publication, SoftwareKeyring};
 use landfall_smol::{Handle, NodeOptions, Notice, RequestError};
@@ -18,12 +20,18 @@ use crate::publishing::{caution, note};
 use crate::settled::Settled;
 use crate::stop::Signals;
 use crate::store::FileStore;
+use crate::succession_file::{advice, keep_revocation, rotations};
 use crate::terminal::{BOLD, DIM, Printer, Sign, happened};
 use crate::text::safe;
-use crate::{happenings, identity_file, interfaces, name, port};
+use crate::view::Clock;
+use crate::{happenings, identity_file, interfaces, machine, name, port};
 
 /// The type of the services that nodes are.
 const NODES: &str = "_landfall._tcp";
+/// For the announces that tell of the end of the node's key: five in three seconds.
+const LAST_WORDS: Duration = Duration::from_millis(3300);
+const COPIED: &str = "this home was last used on another machine. If it was moved, all is well. If it is a copy, that machine \
+                      has the same key, and others cannot tell the two apart: give one of them a home of its own";
 
 /// Runs the command.
 pub(crate) fn run(options: &args::Up, locate: impl FnOnce() -> Result<Home, Failure>) -> Result<(), Failure> {
@@ -41,6 +49,10 @@ pub(crate) fn run(options: &args::Up, locate: impl FnOnce() -> Result<Home, Fail
     home.create()?;
     let _lock = home.lock()?;
     let keyring = identity_file::load_or_create(&home)?;
+    let revocation = keep_revocation(&home, &keyring)?;
+    if machine::has_moved(&home) {
+        note(COPIED);
+    }
     let (store, records) = FileStore::open(&home.state())?;
     let host = settings.host.unwrap_or_else(name::host_label);
     publications.iter().for_each(caution);
@@ -64,39 +76,73 @@ pub(crate) fn run(options: &args::Up, locate: impl FnOnce() -> Result<Home, Fail
         host: Some(host),
         dns_sd: !options.no_mdns,
         mdns_unicast: settings.mdns_unicast,
+        rotations: rotations(&home, &keyring.id()),
         records,
         ..Config::node(keyring.id(), profile)
     };
+    allow_many_streams();
     let executor = Rc::new(LocalExecutor::new());
-    smol::block_on(executor.run(live(Rc::clone(&executor), options, &home, config, publications, keyring, store)))
+    let parts = Parts { config, publications, keyring, store, revocation };
+    smol::block_on(executor.run(live(Rc::clone(&executor), options, &home, parts)))
+}
+
+/// What a node is made of.
+struct Parts {
+    config: Config,
+    publications: Vec<Publication>,
+    keyring: SoftwareKeyring,
+    store: FileStore,
+    /// The file of its key's revocation, if that was made just now.
+    revocation: Option<PathBuf>,
+}
+
+/// A thousand sessions and as many strangers at the door need more descriptors than shells give by default.
+fn allow_many_streams() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        const ENOUGH: u64 = 4096;
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let wanted = maximum.map_or(ENOUGH, |maximum| maximum.min(ENOUGH));
+        if current.is_some_and(|current| current < wanted)
+            && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+        {
+            tracing::debug!("the limit of open files stays as it is: {}", std::io::Error::from(error));
+        }
+    }
 }
 
 async fn live(
     executor: Rc<LocalExecutor<'static>>,
     options: &args::Up,
     home: &Home,
-    config: Config,
-    publications: Vec<Publication>,
-    keyring: SoftwareKeyring,
-    store: FileStore,
+    parts: Parts,
 ) -> Result<(), Failure> {
+    let Parts { config, publications, keyring, store, revocation } = parts;
     let mut signals = Signals::listen()?;
     let printer = Rc::new(
         Printer::start().map_err(|error| Failure::Failed(format!("cannot start a thread: {}", plain(&error))))?,
     );
-    let (id, name) = (keyring.id().to_string(), config.profile.name.clone());
+    let (id, name) = (keyring.id(), config.profile.name.clone());
     let (driver, handle) =
         NodeOptions::node(config, keyring).store(store).mdns(!options.no_mdns).build().map_err(cannot_start)?;
+    let clock = Clock::started_now();
+    let (revoked, own_key_revoked) = smol::channel::bounded::<()>(1);
     let events = Settled::new(handle.subscribe());
 
     #[cfg(unix)]
     let server = crate::ipc::Server::bind(home)?;
     #[cfg(unix)]
-    let answering = server.run(Rc::clone(&executor), crate::ipc::Node::new(handle.clone(), id.clone(), name.clone()));
+    let node = crate::ipc::Node::new(handle.clone(), home.clone(), id, name.clone(), clock, revoked);
+    #[cfg(unix)]
+    let answering = server.run(Rc::clone(&executor), node);
     #[cfg(not(unix))]
-    let answering = smol::future::pending::<std::convert::Infallible>();
+    let answering = async {
+        let _unused = (&clock, &revoked);
+        smol::future::pending::<std::convert::Infallible>().await
+    };
 
-    introduce(&printer, &id, &name, home);
+    introduce(&printer, &id.to_string(), &name, home, revocation.as_deref());
     let telling = executor.spawn(tell(events, handle.clone(), Rc::clone(&printer)));
     // Dropping the task would end the node without its goodbyes.
     let mut running = executor.spawn(driver.run());
@@ -109,6 +155,14 @@ async fn live(
         Ok(())
     };
     let nobody_reads = async { Err(printer.failed().await) };
+    let disowned = async {
+        match own_key_revoked.recv().await {
+            Ok(()) => drop(smol::Timer::after(LAST_WORDS).await),
+            Err(_) => smol::future::pending().await,
+        }
+        Ok(())
+    };
+    let asked_to_stop = smol::future::or(asked_to_stop, disowned);
     let ended = async { (&mut running).await.map_err(broke_down) };
     let answering = async { match answering.await {} };
     let outcome =
@@ -137,11 +191,14 @@ async fn look_and_publish(handle: Handle, publications: Vec<Publication>) {
     }
 }
 
-fn introduce(printer: &Printer, id: &str, name: &str, home: &Home) {
+fn introduce(printer: &Printer, id: &str, name: &str, home: &Home, revocation: Option<&Path>) {
     printer.line(format!("{BOLD}landfall {}{BOLD:#}", env!("CARGO_PKG_VERSION")));
     printer.line(format!("  {DIM}name{DIM:#}  {}", safe(name)));
     printer.line(format!("  {DIM}id{DIM:#}    {id}"));
     printer.line(format!("  {DIM}home{DIM:#}  {}", home.shown()));
+    if let Some(path) = revocation {
+        printer.line(format!("  {DIM}key{DIM:#}   is new; {}", advice(path)));
+    }
 }
 
 /// Tells what happens, until the node is gone.

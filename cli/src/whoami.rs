@@ -1,13 +1,15 @@
 //! `landfall whoami`: the id of this node, made on the spot if there is none.
 
+use anstyle::AnsiColor;
 use serde::Serialize;
 
 use crate::args;
 use crate::error::Failure;
 use crate::home::Home;
+use crate::succession_file::{advice, keep_revocation};
 use crate::terminal::{BOLD, DIM, print};
 use crate::text::safe;
-use crate::{identity_file, name};
+use crate::{identity_file, name, qr};
 
 #[derive(Serialize)]
 struct Who {
@@ -19,16 +21,29 @@ struct Who {
 /// Runs the command.
 pub(crate) fn run(home: &Home, options: &args::Whoami) -> Result<(), Failure> {
     home.create()?;
-    let id = identity_file::load_or_create(home)?.id().to_string();
+    let keyring = identity_file::load_or_create(home)?;
+    let revocation = keep_revocation(home, &keyring)?;
+    let id = keyring.id().to_string();
     let name = running_name(home, &id).unwrap_or_else(name::default_name);
     if options.json {
         let who = Who { id, name, home: home.path().to_string_lossy().into_owned() };
         let text = serde_json::to_string_pretty(&who).map_err(|error| Failure::Failed(error.to_string()))?;
         return print(&text);
     }
+    if options.qr {
+        show_qr(&id)?;
+    }
     print(&format!("{DIM}id{DIM:#}    {BOLD}{id}{BOLD:#}"))?;
     print(&format!("{DIM}name{DIM:#}  {}", safe(&name)))?;
-    print(&format!("{DIM}home{DIM:#}  {}", home.shown()))
+    print(&format!("{DIM}home{DIM:#}  {}", home.shown()))?;
+    revocation.map_or(Ok(()), |path| print(&advice(&path)))
+}
+
+/// In capitals, which a QR code has room for where it has none for small letters; bech32 takes both.
+fn show_qr(id: &str) -> Result<(), Failure> {
+    let style = AnsiColor::BrightWhite.on(AnsiColor::Black);
+    let lines = qr::lines(&id.to_uppercase()).ok_or_else(|| Failure::Failed(String::from("the id fits no QR code")))?;
+    lines.iter().try_for_each(|line| print(&format!("{style}{line}{style:#}")))
 }
 
 /// The name of the node that runs here, which `up --name` may have chosen.

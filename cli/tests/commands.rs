@@ -34,7 +34,8 @@ fn the_first_whoami_makes_a_private_key_and_the_next_ones_keep_it() {
     assert_eq!(first.as_object().unwrap().len(), 3);
     assert_eq!(mode(&home), 0o700);
     assert_eq!(mode(&home.join("identity.key")), 0o600);
-    assert_eq!(names(&home), ["identity.key"], "nothing else is left behind");
+    assert_eq!(mode(&home.join("revocation")), 0o600);
+    assert_eq!(names(&home), ["identity.key", "revocation"], "nothing else is left behind");
     assert_eq!(run_in(&home, &["whoami", "--json"]).json(), first);
     assert!(run_in(&home, &["whoami"]).ok().contains(id));
 }
@@ -54,7 +55,67 @@ fn processes_that_make_the_key_at_once_agree_on_one() {
         .collect();
     let ids: Vec<_> = children.into_iter().map(|child| finish(child).json()["id"].clone()).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-    assert_eq!(names(directory.path()), ["identity.key"]);
+    assert_eq!(names(directory.path()), ["identity.key", "revocation"]);
+}
+
+#[test]
+fn a_new_key_comes_with_its_revocation_and_advice_that_is_given_once() {
+    let home = directory();
+    let first = run_in(home.path(), &["whoami"]);
+    let path = home.path().join("revocation");
+    assert!(first.ok().contains(&format!("{} ends this key", path.display())), "{first:?}");
+    assert!(!run_in(home.path(), &["whoami"]).ok().contains("revocation"));
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("landfall-revocation-1 ") && text.len() == 22 + 192 + 1, "{text}");
+    fs::remove_file(&path).unwrap();
+    assert!(run_in(home.path(), &["whoami"]).ok().contains("ends this key"), "it is made again from the key");
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn an_id_is_shown_as_a_qr_code_that_fits_a_terminal() {
+    let home = directory();
+    let plain = run_in(home.path(), &["whoami", "--qr"]);
+    let code: Vec<&str> = plain.ok().lines().filter(|line| line.chars().all(|c| "█▀▄ ".contains(c))).collect();
+    assert_eq!(code.len(), 19, "{plain:?}");
+    assert!(code.iter().all(|line| line.chars().count() == 37), "{plain:?}");
+    assert!(code[0].chars().all(|c| c == '█') && code[18].chars().all(|c| c == '▀'), "a quiet zone all around");
+    let coloured = run_in(home.path(), &["--color", "always", "whoami", "--qr"]);
+    assert!(coloured.ok().contains("\u{1b}[97m\u{1b}[40m█"), "white on black, whatever the terminal has: {coloured:?}");
+    assert_eq!(run_in(home.path(), &["whoami", "--qr", "--json"]).code, Some(2));
+}
+
+#[test]
+fn a_key_is_rotated_whole_or_not_at_all_whenever_it_is_interrupted() {
+    let home = directory();
+    let id = || run_in(home.path(), &["whoami", "--json"]).json()["id"].as_str().unwrap().to_owned();
+    assert!(run_in(&home.path().join("none"), &["rotate-key"]).one_line(1).contains("landfall whoami"));
+    let mut ids = vec![id()];
+    let rotated = run_in(home.path(), &["rotate-key"]);
+    ids.push(id());
+    assert!(rotated.ok().contains(&ids[0]) && rotated.out.contains(&ids[1]) && ids[0] != ids[1], "{rotated:?}");
+    let mut changes = 0;
+    for turn in 0..40 {
+        let mut child = landfall(&["--home", home.path().to_str().unwrap(), "rotate-key"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(turn * 250));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let now = id();
+        changes += usize::from(Some(&now) != ids.last());
+        ids.push(now);
+    }
+    eprintln!("{changes} of 40 rotations took effect before they were killed");
+    run_in(home.path(), &["rotate-key"]).ok();
+    let left = names(home.path());
+    assert!(!left.contains(&String::from(".identity.key.next")), "{left:?}");
+    assert_eq!(mode(&home.path().join("identity.key")), 0o600);
+    assert_eq!(mode(&home.path().join("rotations")), 0o600);
+    let chain = fs::read_to_string(home.path().join("rotations")).unwrap();
+    assert!((1..=8).contains(&chain.lines().count()), "{chain}");
 }
 
 #[test]
@@ -215,7 +276,19 @@ fn a_wrong_value_is_refused_by_the_flag_that_gave_it_with_what_it_should_be() {
     let advertise = ["advertise", "Files", "--type", "_http._tcp", "--port", "80"];
     let long = "x".repeat(64);
     let pair = format!("k={}", "x".repeat(254));
-    let cases: [(&[&str], &[&str]); 24] = [
+    let overlong = "x".repeat(64);
+    let cases: [(&[&str], &[&str]); 35] = [
+        (&["connect"], &["<PEER>", "required"]),
+        (&["connect", ""], &["<PEER>", "1 to 63"]),
+        (&["send", &overlong, "x"], &["<PEER>", "64 bytes"]),
+        (&["send", "nas"], &["<MESSAGE>", "required"]),
+        (&["connect", "nas", "--timeout", "soon"], &["--timeout", "3s"]),
+        (&["ping", "nas", "-c", "0"], &["--count", "0"]),
+        (&["ping", "nas", "-i", "1ms"], &["--interval", "10ms"]),
+        (&["verify", "nas", "--code", "12"], &["--code", "12 digits"]),
+        (&["verify", "nas", "--id", "lp1abc"], &["--id", "not a peer id"]),
+        (&["verify", "nas", "--id", "x", "--code", "y"], &["--id", "not a peer id"]),
+        (&["trust", "nas", "--alias", "NAS"], &["--alias", "lower-case"]),
         (&["discover", "ipp"], &["[TYPE]", "`_http._tcp`", "perhaps _ipp._tcp"]),
         (&["discover", "_universal._sub._ipp._tcp"], &["[TYPE]", "_ipp._tcp --subtype _universal"]),
         (&["discover", "--subtype", "_universal"], &["<TYPE>", "required"]),
@@ -352,10 +425,14 @@ fn the_version_is_told_to_people_and_programs() {
 
 #[test]
 fn every_command_explains_itself() {
-    for command in ["up", "peers", "discover", "resolve", "advertise", "whoami", "demo", "version"] {
+    let commands = [
+        ["up", "peers", "discover", "resolve", "advertise", "connect", "ping", "send", "messages", "verify"],
+        ["trust", "block", "unblock", "forget", "rotate-key", "revoke", "whoami", "demo", "version", "up"],
+    ];
+    for command in commands.as_flattened() {
         let help = run(&[command, "--help"]);
         assert!(help.ok().contains("Usage: landfall "), "{command}");
-        let simple = matches!(command, "whoami" | "demo" | "version");
+        let simple = matches!(*command, "whoami" | "demo" | "version");
         assert!(simple || help.ok().contains(&format!("Examples:\n  landfall {command}")), "{command}");
         assert!(help.ok().lines().all(|line| line.chars().count() <= 100), "{command}");
     }

@@ -153,7 +153,12 @@ fn its_socket_answers_three_questions_and_refuses_all_else_in_json() {
     assert_eq!(body(&daemon.talk(&get("/v1/version")))["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(body(&daemon.talk(&get("/v1/peers"))), serde_json::json!([]));
 
-    for path in ["/", "/v1", "/v1/peers/", "/v2/peers", "/v1/peers%00", "/v1/../v1/peers"] {
+    assert_eq!(body(&daemon.talk(&get("/v1/sessions"))), serde_json::json!([]));
+    assert_eq!(body(&daemon.talk(&get("/v1/messages"))), serde_json::json!([]));
+    assert_eq!(body(&daemon.talk(&get("/v1/messages?after=9"))), serde_json::json!([]));
+
+    let nobody = "/v1/peers/nas/ping";
+    for path in ["/", "/v1", "/v1/peers/", "/v2/peers", "/v1/peers%00", "/v1/../v1/peers", "/v1/peers/x", nobody] {
         let answer = daemon.talk(&get(path));
         assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
         assert!(body(&answer)["detail"].is_string());
@@ -164,6 +169,70 @@ fn its_socket_answers_three_questions_and_refuses_all_else_in_json() {
         assert!(answer.starts_with("HTTP/1.1 405"), "{method}: {answer}");
         assert!(answer.to_lowercase().contains("\r\nallow: get\r\n"), "{answer}");
     }
+}
+
+/// A request that is right in every way, for a peer that nobody knows.
+fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+const JSON: &str = "content-type: application/json\r\n";
+
+#[test]
+fn its_socket_takes_orders_from_no_web_page_and_only_in_the_form_that_is_promised() {
+    let home = directory();
+    let daemon = Daemon::start(home.path(), &[]);
+    let stranger = landfall_core::PeerId::from_bytes([7; 32]);
+    let ping = format!("/v1/peers/{stranger}/ping");
+    let status = |request: &[u8]| {
+        let answer = daemon.talk(request);
+        assert!(answer.starts_with("HTTP/1.1 ") && body(&answer)["detail"].is_string(), "{answer}");
+        (answer[9..12].parse::<u16>().unwrap(), body(&answer)["code"].clone())
+    };
+    assert_eq!(status(&post(&ping, JSON, "{}")), (404, "no_such_peer".into()), "it is understood");
+    assert_eq!(status(&post(&ping, JSON, "")).0, 404);
+    assert_eq!(status(&post(&ping, "content-type: application/json; charset=utf-8\r\n", "{}")).0, 404);
+
+    for origin in ["null", "http://localhost", "https://example.org"] {
+        let headers = format!("{JSON}origin: {origin}\r\n");
+        assert_eq!(status(&post(&ping, &headers, "{}")), (403, "origin".into()), "{origin}");
+        let peers = format!("GET /v1/peers HTTP/1.1\r\nhost: localhost\r\norigin: {origin}\r\n\r\n");
+        assert_eq!(status(peers.as_bytes()).0, 403, "{origin}");
+    }
+    let elsewhere = String::from_utf8(post(&ping, JSON, "{}")).unwrap().replace("localhost", "example.org");
+    assert_eq!(status(elsewhere.as_bytes()), (403, "host".into()));
+
+    for kind in ["", "content-type: text/plain\r\n", "content-type: application/x-www-form-urlencoded\r\n"] {
+        assert_eq!(status(&post(&ping, kind, "{}")), (415, "content_type".into()), "{kind:?}");
+    }
+    let message = format!("/v1/peers/{stranger}/messages");
+    let octets = "content-type: application/octet-stream\r\n";
+    assert_eq!(status(&post(&message, JSON, "{}")).0, 415);
+    assert_eq!(status(&post(&message, octets, "hello")), (404, "no_such_peer".into()));
+    assert_eq!(status(&post(&message, octets, &"x".repeat(1 << 20))).0, 404);
+    let long = format!("POST {message} HTTP/1.1\r\nhost: localhost\r\n{octets}content-length: 1048577\r\n\r\n");
+    assert_eq!(status(long.as_bytes()), (413, "too_long".into()));
+    assert_eq!(status(&post(&ping, JSON, &" ".repeat(4097))).0, 413);
+    let endless =
+        format!("POST {ping} HTTP/1.1\r\nhost: localhost\r\n{JSON}transfer-encoding: chunked\r\n\r\n0\r\n\r\n");
+    assert_eq!(status(endless.as_bytes()).0, 413, "a body has to say how long it is");
+
+    for wrong in ["[", "[]", "{\"timeout_ms\": -1}", "{\"timeout\": 3}", "{} {}", "null"] {
+        assert_eq!(status(&post(&ping, JSON, wrong)), (400, "body".into()), "{wrong}");
+    }
+    let revocations = post("/v1/revocations", JSON, "{\"revocation\": \"00\"}");
+    assert_eq!(status(&revocations), (400, "no_revocation".into()));
+    for deed in ["connect", "sas", "unblock", "forget", "alias"] {
+        let body = if deed == "alias" { "{\"alias\": null}" } else { "{}" };
+        let request = post(&format!("/v1/peers/{stranger}/{deed}"), JSON, body);
+        assert_eq!(status(&request), (404, "no_such_peer".into()), "{deed}");
+    }
+    for method in ["GET", "PUT", "DELETE"] {
+        let request = format!("{method} {ping} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+        assert!(daemon.talk(request.as_bytes()).to_lowercase().contains("\r\nallow: post\r\n"), "{method}");
+    }
+    assert_eq!(run_in(home.path(), &["peers", "--json"]).json(), serde_json::json!([]), "nobody came of all that");
 }
 
 #[test]
@@ -220,13 +289,26 @@ fn two_nodes_on_one_machine_are_listed_to_each_other_in_the_promised_shape() {
                 "alias",
                 "capabilities",
                 "first_seen",
+                "history",
                 "id",
                 "last_seen",
                 "name",
                 "online",
+                "session",
                 "status",
-                "trust"
+                "successor",
+                "tcp_port",
+                "trust",
+                "warnings"
             ]
+        );
+        assert_eq!((&peer["session"], &peer["successor"]), (&Value::Null, &Value::Null));
+        assert!(peer["tcp_port"].as_u64().unwrap() > 0, "{peer}");
+        let mut history: Vec<&str> = peer["history"].as_object().unwrap().keys().map(String::as_str).collect();
+        history.sort_unstable();
+        assert_eq!(
+            history,
+            ["addresses", "failed_handshakes", "handshakes", "last_handshake", "messages_received", "messages_sent"]
         );
         assert_eq!(peer["id"], id(other));
         assert_eq!(peer["name"], name);

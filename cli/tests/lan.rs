@@ -21,3 +21,5 @@ mod publishing;
 mod refusals;
 #[path = "lan/resolving.rs"]
 mod resolving;
+#[path = "lan/sessions.rs"]
+mod sessions;

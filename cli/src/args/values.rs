@@ -3,11 +3,58 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use landfall_core::{HostName, Publication, ServiceType, SubtypeLabel, TxtPair};
+use landfall_core::{HostName, ParsePeerIdError, PeerId, Publication, ServiceType, SubtypeLabel, TxtPair};
 
 /// A host to look up: the names to ask for, the likeliest first.
 #[derive(Clone, Debug)]
 pub(crate) struct Lookup(pub(crate) Vec<HostName>);
+
+/// The 12 digits of a short authentication string, as somebody types them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code(String);
+
+impl Code {
+    /// Reads 12 digits, whatever spaces, hyphens and dots are between them.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '.')).collect();
+        let is_code = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_code.then_some(Self(digits))
+    }
+}
+
+pub(super) fn parse_code(text: &str) -> Result<Code, String> {
+    Code::parse(text).ok_or_else(|| String::from("it is 12 digits, such as \"1234 5678 9012\""))
+}
+
+/// Whether there is such a peer is for the running node to say.
+pub(super) fn parse_peer(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 63 {
+        return Err(format!("it has {} bytes; aliases, names and ids have 1 to 63 (see: landfall peers)", text.len()));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn parse_id(text: &str) -> Result<PeerId, String> {
+    text.trim().parse().map_err(|error: ParsePeerIdError| error.to_string())
+}
+
+pub(super) fn parse_alias(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if text.is_empty() || text.len() > 32 || text.starts_with('-') || !text.bytes().all(allowed) {
+        return Err(String::from(
+            "an alias is 1 to 32 lower-case letters, digits and hyphens, and begins with a letter or a digit",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
+    let time = parse_timeout(text)?;
+    if time < Duration::from_millis(10) {
+        return Err(String::from("questions are at least 10ms apart"));
+    }
+    Ok(time)
+}
 
 pub(super) fn parse_network(name: &str) -> Result<String, String> {
     if name.len() > 255 {
@@ -107,6 +154,30 @@ mod tests {
         assert_eq!(parse_timeout("1m30s"), Ok(Duration::from_secs(90)));
         for wrong in ["", "0", "-1s", "2d", "soon", "99999999999999999999"] {
             assert!(parse_timeout(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_12_digits_however_they_are_grouped() {
+        let code = Code::parse("1234 5678 9012");
+        assert!(code.is_some());
+        for same in ["123456789012", " 1234-5678-9012 ", "12 34 56 78 90 12", "1234.5678.9012"] {
+            assert_eq!(Code::parse(same), code, "{same:?}");
+        }
+        assert_ne!(Code::parse("1234 5678 9013"), code);
+        for wrong in ["", "yes", "1234 5678 901", "1234 5678 90123", "１２３４ ５６７８ ９０１２", "+12345678901"]
+        {
+            assert_eq!(Code::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_alias_is_short_and_plain() {
+        for right in ["a", "nas-2", "2nd", &"x".repeat(32)] {
+            assert_eq!(parse_alias(right).as_deref(), Ok(right));
+        }
+        for wrong in ["", "-a", "NAS", "a b", "ä", "a_b", &"x".repeat(33)] {
+            assert!(parse_alias(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) enum Found {
 #[derive(Clone, Debug)]
 pub(super) struct FoundNode {
     pub(super) id: PeerId,
-    peer: PeerView,
+    peer: Box<PeerView>,
     interface: String,
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Lost {
 impl Found {
     pub(super) fn node(peer: &Peer, names: &InterfaceNames) -> Self {
         let interface = peer.addresses.first().map(|address| names.name(address.interface)).unwrap_or_default();
-        Self::Node(FoundNode { id: peer.id, peer: PeerView::new(peer, names), interface })
+        Self::Node(FoundNode { id: peer.id, peer: Box::new(PeerView::new(peer, None, names)), interface })
     }
 
     pub(super) fn service(service: Service, names: &InterfaceNames) -> Self {

@@ -1,27 +1,34 @@
-//! The running node as the server sees it: whom it knows, and when that changes.
+//! The running node as the server sees it: whom it knows, what it received, and who else uses its key.
 
-use landfall_core::Event;
-use landfall_smol::{Events, Handle, Notice};
+use landfall_core::PeerId;
+use landfall_smol::{Events, Handle};
+use smol::channel::Sender;
 
-use crate::view::{InterfaceNames, PeerView};
+use super::answers::{ElsewhereView, MessageView};
+use crate::home::Home;
+use crate::view::{Clock, InterfaceNames, PeerView, SessionLine, SessionView, timestamp};
 
 /// A node that runs in this process.
 #[derive(Clone)]
 pub(crate) struct Node {
-    handle: Handle,
-    id: String,
+    pub(super) handle: Handle,
+    pub(super) home: Home,
+    id: PeerId,
     name: String,
+    clock: Clock,
+    /// Told when the node's own key has been revoked, and the node is to stop.
+    pub(super) revoked: Sender<()>,
 }
 
 impl Node {
-    /// Wraps the handle of a driver.
-    pub(crate) fn new(handle: Handle, id: String, name: String) -> Self {
-        Self { handle, id, name }
+    /// Wraps the handle of a driver, which was put together when `clock` was started.
+    pub(crate) fn new(handle: Handle, home: Home, id: PeerId, name: String, clock: Clock, revoked: Sender<()>) -> Self {
+        Self { handle, home, id, name, clock, revoked }
     }
 
     /// Its own id.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
+    pub(crate) fn id(&self) -> PeerId {
+        self.id
     }
 
     /// The name it goes by.
@@ -31,70 +38,71 @@ impl Node {
 
     /// The peers it knows, ordered by key; `None` when it has stopped.
     pub(crate) async fn peers(&self) -> Option<Vec<PeerView>> {
+        let clock = self.clock;
         self.handle
-            .inspect(|engine| {
+            .inspect(move |engine| {
                 let names = InterfaceNames::of(engine.interfaces());
-                engine.peers().map(|peer| PeerView::new(peer, &names)).collect()
+                let session = |id| engine.session(id).map(|session| SessionView::new(&session, &names, &clock));
+                engine.peers().map(|peer| PeerView::new(peer, session(&peer.id), &names)).collect()
             })
             .await
             .ok()
     }
 
-    /// Tells when the peers have changed.
-    pub(crate) fn watch(&self) -> PeerWatch {
-        PeerWatch { events: self.handle.subscribe(), node: self.clone() }
+    /// One of them.
+    pub(super) async fn peer(&self, id: PeerId) -> Option<PeerView> {
+        let clock = self.clock;
+        let look = move |engine: &landfall_core::Engine| {
+            let names = InterfaceNames::of(engine.interfaces());
+            let session = engine.session(&id).map(|session| SessionView::new(&session, &names, &clock));
+            engine.peer(&id).map(|peer| PeerView::new(peer, session, &names))
+        };
+        self.handle.inspect(look).await.ok().flatten()
     }
-}
 
-/// Tells when the peers of a node have changed.
-pub(crate) struct PeerWatch {
-    node: Node,
-    events: Events,
-}
-
-impl PeerWatch {
-    /// Waits for something to happen to a peer; `None` when the node has stopped.
-    pub(crate) async fn changed(&mut self) -> Option<()> {
-        loop {
-            let mut notice = Some(self.events.next().await?);
-            let mut concerned = false;
-            // One look at the peers answers for all that has happened by now.
-            while let Some(heard) = notice {
-                concerned |= match heard {
-                    Notice::Event(event) => concerns_peers(&event),
-                    Notice::Missed(_) => true,
+    /// Its sessions, ordered by the peers' keys.
+    pub(super) async fn sessions(&self) -> Option<Vec<SessionLine>> {
+        let clock = self.clock;
+        self.handle
+            .inspect(move |engine| {
+                let names = InterfaceNames::of(engine.interfaces());
+                let line = |session: &landfall_core::SessionView| SessionLine {
+                    peer: session.peer.to_string(),
+                    session: SessionView::new(session, &names, &clock),
                 };
-                notice = self.events.try_next();
-            }
-            if concerned {
-                return Some(());
-            }
-        }
+                engine.sessions().iter().map(line).collect()
+            })
+            .await
+            .ok()
     }
 
-    /// The peers as they are now.
-    pub(crate) async fn peers(&self) -> Option<Vec<PeerView>> {
-        self.node.peers().await
+    /// What it received after message `after` and still keeps, oldest first.
+    pub(super) async fn messages(&self, after: u64) -> Option<Vec<MessageView>> {
+        let look = move |engine: &landfall_core::Engine| {
+            let of = |message: &landfall_core::Message| {
+                let peer = engine.peer(&message.from);
+                let name = peer.map(|peer| peer.profile.name.clone()).unwrap_or_default();
+                (message.clone(), name, peer.and_then(|peer| peer.alias.clone()))
+            };
+            engine.messages().filter(|message| message.number > after).map(of).collect::<Vec<_>>()
+        };
+        let found = self.handle.inspect(look).await.ok()?;
+        // Written out here and not there, so that megabytes of digits do not hold the node up.
+        Some(found.iter().map(|(message, name, alias)| MessageView::new(message, name, alias.as_deref())).collect())
     }
-}
 
-fn concerns_peers(event: &Event) -> bool {
-    match event {
-        Event::PeerOnline { .. } | Event::PeerChanged { .. } | Event::PeerOffline { .. } => true,
-        Event::Announcing { .. }
-        | Event::Withdrawn { .. }
-        | Event::Heard { .. }
-        | Event::Warning(_)
-        | Event::ServiceFound(_)
-        | Event::ServiceChanged(_)
-        | Event::ServiceLost(_)
-        | Event::ServiceTypeFound(_)
-        | Event::HostFound(_)
-        | Event::HostChanged(_)
-        | Event::HostLost { .. }
-        | Event::Published { .. }
-        | Event::Renamed { .. }
-        | Event::HostRenamed { .. }
-        | Event::Stopped => false,
+    /// What happens to it from now on.
+    pub(super) fn subscribe(&self) -> Events {
+        self.handle.subscribe()
+    }
+
+    /// Where another node announced with this node's key, last.
+    pub(super) async fn elsewhere(&self) -> Option<ElsewhereView> {
+        let look = |engine: &landfall_core::Engine| {
+            let (source, at) = engine.own_identity_elsewhere()?;
+            let place = InterfaceNames::of(engine.interfaces()).place(source);
+            Some(ElsewhereView { place, at: timestamp(at) })
+        };
+        self.handle.inspect(look).await.ok().flatten()
     }
 }

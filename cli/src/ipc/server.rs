@@ -1,32 +1,31 @@
-//! The node's side: answers `GET /v1/peers`, `/v1/health` and `/v1/version`, and refuses all else politely.
+//! The node's side: takes requests and gives answers, and refuses politely whatever it does not take.
 //!
-//! A client can be slow, many, or wrong, and the node goes on: headers and bodies have bounds, a request has ten seconds,
-//! 64 are answered at once and 32 watched. One connection carries one request.
+//! A client can be slow, many, or wrong, and the node goes on: headers and bodies have bounds, a request has ten seconds
+//! and what it asked to wait for, 64 are answered at once and 32 watched. One connection carries one request.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http_body_util::{Either, Full, StreamBody};
-use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use hyper::{Method, Request, Response, StatusCode};
-use serde::Serialize;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use landfall_core::{PeerId, TrustChange};
 use smol::LocalExecutor;
 use smol::net::unix::{UnixListener, UnixStream};
-use smol::stream::{Stream, StreamExt};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
-use super::answers::{Change, ChangeView, HealthView};
-use super::node::{Node, PeerWatch};
-use super::socket;
+use super::answers::{AliasBody, HealthView, MatchBody, NothingBody, RevocationBody, RevokedView, TimeBody};
+use super::node::Node;
+use super::requests::{self, Deed, Route};
+use super::respond::{Answer, Refusal, busy, json, lines, outcome, problem};
+use super::watches::{MessageFeed, PeerFeed};
+use super::{socket, watches};
 use crate::error::Failure;
 use crate::home::Home;
-use crate::view::{PeerView, VersionView};
+use crate::view::VersionView;
 
 /// Requests answered at once.
 const REQUESTS: usize = 64;
@@ -34,15 +33,13 @@ const REQUESTS: usize = 64;
 const WATCHES: usize = 32;
 /// Connections beyond [`REQUESTS`] that are told to come back; more are closed without a word.
 const REFUSALS: usize = 16;
-/// For a request, from its connection to the last byte of its answer.
+/// For a request, from its connection to the last byte of its answer, beside what it asks to be waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD: usize = 16 * 1024;
-/// Bytes of a request's body. No request that is answered has one.
-const BODY: u64 = 4 * 1024;
-
-type Answer = Response<Either<Full<Bytes>, StreamBody<Lines>>>;
-type Lines = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>>>>;
+/// How long things with a peer are waited for if the request does not say.
+const CONNECTING: Duration = Duration::from_secs(10);
+const DELIVERING: Duration = Duration::from_secs(30);
 
 /// The socket, listening. Dropping it removes the socket file.
 pub(crate) struct Server {
@@ -67,7 +64,7 @@ impl Server {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let open = Counted::new(&desk, |desk| &desk.requests);
-                    if desk.requests.get() <= REQUESTS + REFUSALS {
+                    if desk.requests.get() <= REQUESTS + REFUSALS && socket::is_ours(&stream) {
                         executor.spawn(serve(stream, Rc::clone(&desk), open)).detach();
                     }
                 }
@@ -88,7 +85,7 @@ impl Drop for Server {
 }
 
 /// What all connections share.
-struct Desk {
+pub(super) struct Desk {
     node: Node,
     started: Instant,
     requests: Cell<usize>,
@@ -96,7 +93,7 @@ struct Desk {
 }
 
 /// One more, until dropped.
-struct Counted {
+pub(super) struct Counted {
     desk: Rc<Desk>,
     counter: fn(&Desk) -> &Cell<usize>,
 }
@@ -116,16 +113,24 @@ impl Drop for Counted {
     }
 }
 
+/// For how long a connection may stay beyond [`PATIENCE`].
+#[derive(Clone, Copy, Debug)]
+enum Stay {
+    Usual,
+    Longer(Duration),
+    ForEver,
+}
+
 async fn serve(stream: UnixStream, desk: Rc<Desk>, open: Counted) {
     let refused = desk.requests.get() > REQUESTS;
-    let watching = Rc::new(Cell::new(false));
+    let stay = Rc::new(Cell::new(Stay::Usual));
     let service = hyper::service::service_fn(|request| {
-        let (desk, watching) = (Rc::clone(&desk), Rc::clone(&watching));
+        let (desk, stay) = (Rc::clone(&desk), Rc::clone(&stay));
         async move {
             if refused {
                 return Ok(busy("64 requests are being answered; try again"));
             }
-            Ok::<_, Infallible>(desk.answer(request, &watching).await)
+            Ok::<_, Infallible>(desk.answer(request, &stay).await)
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -137,8 +142,10 @@ async fn serve(stream: UnixStream, desk: Rc<Desk>, open: Counted) {
         .serve_connection(FuturesIo::new(stream), service);
     let deadline = async {
         smol::Timer::after(PATIENCE).await;
-        if watching.get() {
-            smol::future::pending::<()>().await;
+        match stay.get() {
+            Stay::Usual => {}
+            Stay::Longer(time) => drop(smol::Timer::after(time).await),
+            Stay::ForEver => smol::future::pending::<()>().await,
         }
         Ok(())
     };
@@ -149,151 +156,117 @@ async fn serve(stream: UnixStream, desk: Rc<Desk>, open: Counted) {
 }
 
 impl Desk {
-    async fn answer(self: &Rc<Self>, request: Request<Incoming>, watching: &Cell<bool>) -> Answer {
-        let path = request.uri().path();
-        if !matches!(path, "/v1/peers" | "/v1/health" | "/v1/version") {
-            return problem(StatusCode::NOT_FOUND, "there is nothing here; see /v1/peers, /v1/health and /v1/version");
+    async fn answer(self: &Rc<Self>, request: Request<Incoming>, stay: &Cell<Stay>) -> Answer {
+        if let Err(refusal) = requests::check_sender(request.headers()) {
+            return outcome::<()>(Err(refusal));
         }
-        if request.method() != Method::GET {
-            let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        let Some(route) = Route::of(request.uri().path()) else {
+            return problem(StatusCode::NOT_FOUND, "there is nothing here; see /v1/peers, /v1/health and /v1/version");
+        };
+        if request.method() != route.method() {
+            let method = if route.method() == Method::GET { "GET" } else { "POST" };
+            let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, &format!("only {method} is answered here"));
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
             return answer;
         }
-        let length = request.body().size_hint();
-        if length.upper().is_none_or(|upper| upper > BODY) {
-            return problem(StatusCode::PAYLOAD_TOO_LARGE, "a request has at most 4 KiB of body");
+        if let Err(refusal) = requests::check_body(route, &request) {
+            return outcome::<()>(Err(refusal));
         }
-        match path {
-            "/v1/version" => json(StatusCode::OK, &VersionView::own()),
-            "/v1/health" => json(
-                StatusCode::OK,
-                &HealthView {
-                    status: String::from("ok"),
-                    id: self.node.id().to_owned(),
-                    name: self.node.name().to_owned(),
-                    pid: std::process::id(),
-                    uptime_s: self.started.elapsed().as_secs(),
-                },
-            ),
-            _ if request.uri().query().is_some_and(asks_to_watch) => self.watch(watching),
-            _ => match self.node.peers().await {
-                Some(peers) => json(StatusCode::OK, &peers),
-                None => problem(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping"),
-            },
+        match route {
+            Route::Version => json(StatusCode::OK, &VersionView::own()),
+            Route::Health => json(StatusCode::OK, &self.health().await),
+            Route::Peers if requests::asks_to_watch(request.uri().query()) => {
+                self.watch(stay, || PeerFeed::new(self.node.clone()))
+            }
+            Route::Peers => outcome(self.node.peers().await.ok_or_else(Refusal::stopping)),
+            Route::Sessions => outcome(self.node.sessions().await.ok_or_else(Refusal::stopping)),
+            Route::Messages => self.messages(request.uri().query(), stay).await,
+            Route::Revocations => outcome(self.revoke(request).await),
+            Route::Peer(id, deed) => self.act(id, deed, request, stay).await,
         }
     }
 
-    /// The peers as they are, then a line for each change, for as long as the client listens.
-    fn watch(self: &Rc<Self>, watching: &Cell<bool>) -> Answer {
+    async fn health(&self) -> HealthView {
+        HealthView {
+            status: String::from("ok"),
+            id: self.node.id().to_string(),
+            name: self.node.name().to_owned(),
+            pid: std::process::id(),
+            uptime_s: self.started.elapsed().as_secs(),
+            own_identity_elsewhere: self.node.elsewhere().await,
+        }
+    }
+
+    async fn messages(self: &Rc<Self>, query: Option<&str>, stay: &Cell<Stay>) -> Answer {
+        let after = match requests::parameter(query, "after").map(str::parse).unwrap_or(Ok(0)) {
+            Ok(after) => after,
+            Err(_) => return problem(StatusCode::BAD_REQUEST, "after is the number of a message"),
+        };
+        if requests::asks_to_watch(query) {
+            return self.watch(stay, || MessageFeed::new(self.node.clone(), after));
+        }
+        outcome(self.node.messages(after).await.ok_or_else(Refusal::stopping))
+    }
+
+    /// What is, then a line for each change, for as long as the client listens.
+    fn watch<F: watches::Feed + 'static>(self: &Rc<Self>, stay: &Cell<Stay>, feed: impl FnOnce() -> F) -> Answer {
         if self.watches.get() >= WATCHES {
             return busy("32 watches are open already; close one first");
         }
-        watching.set(true);
-        let state = Watch {
-            changes: self.node.watch(),
-            shown: BTreeMap::new(),
-            begun: false,
-            _open: Counted::new(self, |desk| &desk.watches),
-        };
-        let lines = smol::stream::unfold(state, |mut watch| async move {
-            let lines = watch.next().await?;
-            Some((Ok(Frame::data(Bytes::from(lines))), watch))
-        });
-        let mut answer = Response::new(Either::Right(StreamBody::new(lines.boxed_local())));
-        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
-        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        answer
-    }
-}
-
-/// A watch compares what it last showed with what is, so a burst of events, or missed ones, cost it nothing but detail.
-struct Watch {
-    changes: PeerWatch,
-    shown: BTreeMap<String, PeerView>,
-    begun: bool,
-    _open: Counted,
-}
-
-impl Watch {
-    /// The next lines, or `None` when the node has stopped.
-    async fn next(&mut self) -> Option<Vec<u8>> {
-        loop {
-            if self.begun {
-                self.changes.changed().await?;
-            }
-            let peers = self.changes.peers().await?;
-            let lines = self.compare(peers);
-            let first = !std::mem::replace(&mut self.begun, true);
-            if !lines.is_empty() {
-                return Some(lines);
-            }
-            if first {
-                // An empty line, so that the client sees at once that nobody is known yet.
-                return Some(vec![b'\n']);
-            }
-        }
+        stay.set(Stay::ForEver);
+        lines(watches::stream(feed(), Counted::new(self, |desk| &desk.watches)))
     }
 
-    fn compare(&mut self, peers: Vec<PeerView>) -> Vec<u8> {
-        let mut lines = Vec::new();
-        let mut line = |change, peer: &PeerView| {
-            if serde_json::to_writer(&mut lines, &ChangeView { change, peer: peer.clone() }).is_ok() {
-                lines.push(b'\n');
-            }
+    async fn act(&self, id: PeerId, deed: Deed, request: Request<Incoming>, stay: &Cell<Stay>) -> Answer {
+        let asked = requests::parameter(request.uri().query(), "timeout_ms").map(|text| text.parse().unwrap_or(0));
+        let body = match requests::body(Route::Peer(id, deed), request).await {
+            Ok(body) => body,
+            Err(refusal) => return outcome::<()>(Err(refusal)),
         };
-        let mut gone = std::mem::take(&mut self.shown);
-        for peer in peers {
-            let earlier = gone.remove(&peer.id);
-            let change = match &earlier {
-                None if !self.begun => Some(Change::Known),
-                None => Some(if peer.online { Change::Online } else { Change::Offline }),
-                Some(earlier) if earlier.online != peer.online => {
-                    Some(if peer.online { Change::Online } else { Change::Offline })
+        let wait = |millis, usual| {
+            let time = requests::time(millis, usual);
+            stay.set(Stay::Longer(time));
+            time
+        };
+        let limit = || {
+            let TimeBody { timeout_ms } = requests::parse(&body)?;
+            Ok::<_, Refusal>(wait(timeout_ms, CONNECTING))
+        };
+        let node = &self.node;
+        let change = async |change| {
+            let NothingBody {} = requests::parse(&body)?;
+            node.change_trust(id, change).await
+        };
+        match deed {
+            Deed::Connect => outcome(async { node.connect(id, limit()?).await }.await),
+            Deed::Ping => outcome(async { node.ping(id, limit()?).await }.await),
+            Deed::Sas => outcome(async { node.compare(id, limit()?).await }.await),
+            Deed::Send => outcome(node.send(id, body.clone(), wait(asked, DELIVERING)).await),
+            Deed::Disconnect => outcome(node.disconnect(id).await),
+            Deed::Trust => outcome(change(TrustChange::Pin).await),
+            Deed::Verify => outcome(change(TrustChange::Verify).await),
+            Deed::Block => outcome(change(TrustChange::Block).await),
+            Deed::Unblock => outcome(change(TrustChange::Unblock).await),
+            Deed::Forget => outcome(change(TrustChange::Forget).await),
+            Deed::Alias => outcome(
+                async {
+                    let AliasBody { alias } = requests::parse(&body)?;
+                    node.set_alias(id, alias).await
                 }
-                Some(earlier) => differs(&peer, earlier).then_some(Change::Changed),
-            };
-            if let Some(change) = change {
-                line(change, &peer);
-            }
-            self.shown.insert(peer.id.clone(), peer);
+                .await,
+            ),
+            Deed::SasResult => outcome(
+                async {
+                    let MatchBody { matches, sas } = requests::parse(&body)?;
+                    node.compared(id, matches, &sas).await
+                }
+                .await,
+            ),
         }
-        for peer in gone.values() {
-            line(Change::Forgotten, peer);
-        }
-        lines
     }
-}
 
-/// Whether two views differ in more than when the peer was last heard and how long it took to answer.
-fn differs(one: &PeerView, other: &PeerView) -> bool {
-    let steady = |view: &PeerView| {
-        let mut view = view.clone();
-        view.last_seen = view.first_seen;
-        view.addresses.iter_mut().for_each(|address| address.rtt_us = None);
-        view
-    };
-    steady(one) != steady(other)
-}
-
-fn asks_to_watch(query: &str) -> bool {
-    query.split('&').any(|pair| matches!(pair, "watch" | "watch=1" | "watch=true"))
-}
-
-fn busy(detail: &str) -> Answer {
-    let mut answer = problem(StatusCode::TOO_MANY_REQUESTS, detail);
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
-}
-
-fn problem(status: StatusCode, detail: &str) -> Answer {
-    json(status, &serde_json::json!({ "error": status.canonical_reason().unwrap_or_default(), "detail": detail }))
-}
-
-fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    let mut answer = Response::new(Either::Left(Full::new(Bytes::from(body))));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    async fn revoke(&self, request: Request<Incoming>) -> Result<RevokedView, Refusal> {
+        let RevocationBody { revocation } = requests::parse(&requests::body(Route::Revocations, request).await?)?;
+        self.node.revoke(&revocation).await
+    }
 }

@@ -58,3 +58,17 @@ impl Short {
         ))
     }
 }
+
+/// Whether whoever is at the other end is the user of this process, or root. The home's mode says so already; this holds
+/// even if somebody opened it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn is_ours(stream: &impl std::os::fd::AsFd) -> bool {
+    let own = rustix::process::geteuid();
+    rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == own || peer.uid.is_root())
+}
+
+/// Other systems do not say who that is by this way; the home's mode keeps others out.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn is_ours(_stream: &impl std::os::fd::AsFd) -> bool {
+    true
+}

@@ -58,6 +58,16 @@ impl<'lab> Node<'lab> {
         Self { host, name: name.to_owned(), home, child: up.spawn().expect("nsenter runs"), started }
     }
 
+    /// Copies its home to another host, as a backup would, and starts a node there.
+    pub(crate) fn copy_to<'other>(&self, host: &'other Host, name: &str) -> Node<'other> {
+        let (from, to) = (self.host.outside(&self.home), host.outside(host.home().join(name)));
+        let status = Command::new("cp").arg("-rp").arg(&from).arg(&to).status().expect("cp runs");
+        assert!(status.success() || to.join("identity.key").exists(), "{from:?} is copied to {to:?}");
+        // A socket is no part of a backup.
+        let _ = std::fs::remove_file(to.join("landfall.sock"));
+        Node::start(host, name)
+    }
+
     /// The moment before its process was started.
     pub(crate) fn started(&self) -> Instant {
         self.started
@@ -108,6 +118,18 @@ impl<'lab> Node<'lab> {
             serde_json::from_str(body).ok()
         };
         ask().unwrap_or_default()
+    }
+
+    /// Has the node do something, as a command would that there is none of.
+    pub(crate) fn post(&self, path: &str) {
+        let mut socket = UnixStream::connect(self.host.outside(self.home.join("landfall.sock"))).expect("it runs");
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+        );
+        socket.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// The one peer of that name, as the node sees it now.

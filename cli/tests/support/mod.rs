@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+pub(crate) mod pair;
+pub(crate) mod terminal;
+
 /// No command here takes a tenth of this.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -70,6 +73,20 @@ pub(crate) fn run(arguments: &[&str]) -> Done {
 #[track_caller]
 pub(crate) fn run_in(home: &Path, arguments: &[&str]) -> Done {
     run(&[&["--home", home.to_str().unwrap()], arguments].concat())
+}
+
+/// Runs a command on a home with something on its standard input.
+#[track_caller]
+pub(crate) fn feed_in(home: &Path, arguments: &[&str], input: &[u8]) -> Done {
+    let all = [&["--home", home.to_str().unwrap()], arguments].concat();
+    let mut command = landfall(&all);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
+    // It may end without reading everything.
+    let writing = thread::spawn(move || drop(stdin.write_all(&input)));
+    let done = finish(child);
+    writing.join().unwrap();
+    done
 }
 
 #[track_caller]

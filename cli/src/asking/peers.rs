@@ -3,29 +3,30 @@
 use std::io::Write;
 use std::time::Duration;
 
+use anstyle::Style;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::args;
 use crate::error::Failure;
 use crate::home::Home;
-use crate::ipc::{self, Change, ChangeView};
-use crate::terminal::{BOLD, DIM, GREEN, Sign, happened, print, round_trip};
-use crate::text::{clipped, column, safe_json, width};
+use crate::ipc::{self, Change, ChangeView, HealthView};
+use crate::terminal::{BOLD, DIM, GREEN, RED, Sign, YELLOW, happened, print, print_json, round_trip};
+use crate::text::{clipped, column, safe, safe_json, width};
 use crate::view::{PeerView, endpoint};
 
 /// The widest a column grows for a hostile or merely long name.
 const WIDEST: usize = 40;
 
 /// Runs the command.
-pub(crate) fn run(home: &Home, options: &args::Peers) -> Result<(), Failure> {
+pub(super) fn run(home: &Home, options: &args::Peers) -> Result<(), Failure> {
     match (options.watch, options.json) {
-        (true, true) => watch(home, |changes| changes.iter().try_for_each(|change| print(&json(change)?))),
+        (true, true) => watch(home, |changes| changes.iter().try_for_each(print_json)),
         (true, false) => {
             let mut begun = false;
             watch(home, |changes| {
                 if !std::mem::replace(&mut begun, true) {
                     let known: Vec<PeerView> = changes.into_iter().map(|change| change.peer).collect();
-                    table(&known)?;
+                    show(home, &known)?;
                     return print(&format!("{DIM}watching; Ctrl-C ends it{DIM:#}"));
                 }
                 changes.iter().try_for_each(|change| print(&line(change)))
@@ -40,7 +41,7 @@ pub(crate) fn run(home: &Home, options: &args::Peers) -> Result<(), Failure> {
             let mut out = std::io::stdout().lock();
             out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
         }
-        (false, false) => table(&ask(home)?),
+        (false, false) => show(home, &ask(home)?),
     }
 }
 
@@ -53,21 +54,78 @@ fn watch(home: &Home, each: impl FnMut(Vec<ChangeView>) -> Result<(), Failure>) 
     Err(Failure::Failed(format!("the node in {} stopped", home.shown())))
 }
 
-fn json(change: &ChangeView) -> Result<String, Failure> {
-    let json = serde_json::to_string(change).map_err(|error| Failure::Failed(error.to_string()))?;
-    Ok(safe_json(&json).into_owned())
-}
-
 /// One change in words.
 fn line(change: &ChangeView) -> String {
     let peer = &change.peer;
     let (sign, words) = match change.change {
         Change::Known | Change::Online => (Sign::Plus, format!("is here: {}", address(peer))),
-        Change::Changed => (Sign::Tilde, format!("changed: {}, {}", address(peer), clipped(&peer.status, WIDEST))),
+        Change::Changed => {
+            let session = peer.session.as_ref().map(|session| format!(", session {}", clipped(&session.state, WIDEST)));
+            let (status, trust) = (clipped(&peer.status, WIDEST), clipped(&peer.trust, WIDEST));
+            let words = format!("changed: {}, {status}, {trust}{}", address(peer), session.unwrap_or_default());
+            (Sign::Tilde, words)
+        }
         Change::Offline => (Sign::Minus, String::from("is gone")),
         Change::Forgotten => (Sign::Minus, String::from("is forgotten")),
     };
     happened(sign, peer.label(), peer.short_id(), &words)
+}
+
+/// The table, and below it what is to be known: of this node first.
+fn show(home: &Home, peers: &[PeerView]) -> Result<(), Failure> {
+    table(peers)?;
+    let own: HealthView = ipc::ask(home, "/v1/health")?.or_how_to_start(home)?;
+    if let Some(elsewhere) = &own.own_identity_elsewhere {
+        let place = endpoint(&elsewhere.place.address, elsewhere.place.port);
+        print(&format!(
+            "{RED}! ALARM{RED:#}: another node at {} uses this node's key ({}). Is its home a copy? Give one of them a home \
+             of its own; if it is none of yours, the key was stolen: see landfall revoke --help",
+            safe(&place),
+            ago(elsewhere.at, Timestamp::now())
+        ))?;
+    }
+    let label = |id: &str| {
+        let other = peers.iter().find(|peer| peer.id == id);
+        let short = id.get(3..11).unwrap_or(id);
+        other.map_or_else(
+            || safe(short).into_owned(),
+            |other| format!("{} ({})", clipped(other.label(), 63), safe(short)),
+        )
+    };
+    for peer in peers.iter().filter(|peer| is_replaced(peer)) {
+        if let Some(successor) = &peer.successor {
+            print(&format!("{DIM}{} goes by another key now: {}{DIM:#}", label(&peer.id), label(successor)))?;
+        }
+    }
+    for peer in sorted(peers) {
+        for warning in &peer.warnings {
+            let at = warning.place.as_ref().map_or_else(String::new, |place| endpoint(&place.address, place.port));
+            let (known, at) = (label(&warning.peer), safe(&at));
+            let words = match warning.kind.as_str() {
+                "same_name" => format!("{known} goes by that name as well"),
+                "same_address" => format!("it showed up at {at}, where {known} was"),
+                "address_taken" => format!("{known} showed up at {at}, where it was"),
+                "forked" => format!("it and {known} both say that they take the place of one key: one of them lies"),
+                "predecessor_revoked" => {
+                    format!("it got its trust from {known}, whose key was revoked: verify it anew")
+                }
+                other => format!("{} {known}", safe(other)),
+            };
+            print(&format!("{YELLOW}!{YELLOW:#} {}: {words}", label(&peer.id)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Its owner has another key now, which has a row of its own.
+fn is_replaced(peer: &PeerView) -> bool {
+    peer.successor.is_some() && peer.trust == "revoked"
+}
+
+fn sorted(peers: &[PeerView]) -> Vec<&PeerView> {
+    let mut peers: Vec<&PeerView> = peers.iter().filter(|peer| !is_replaced(peer)).collect();
+    peers.sort_by(|a, b| (!a.online, a.label(), &a.id).cmp(&(!b.online, b.label(), &b.id)));
+    peers
 }
 
 fn table(peers: &[PeerView]) -> Result<(), Failure> {
@@ -75,35 +133,51 @@ fn table(peers: &[PeerView]) -> Result<(), Failure> {
         return print("No peers yet. Start landfall on another machine of this network, and it appears here.");
     }
     let now = Timestamp::now();
-    let mut peers: Vec<&PeerView> = peers.iter().collect();
-    peers.sort_by(|a, b| (!a.online, a.label(), &a.id).cmp(&(!b.online, b.label(), &b.id)));
-    let heading = ["NAME", "ID", "STATE", "ADDRESS", "RTT", "LAST SEEN", "TRUST"].map(String::from);
-    let rows: Vec<[String; 7]> = peers
+    let peers = sorted(peers);
+    let heading = ["NAME", "ID", "STATE", "ADDRESS", "RTT", "LAST SEEN", "TRUST", "SESSION"].map(String::from);
+    let is_marked = |peer: &PeerView| !peer.warnings.is_empty();
+    let any = peers.iter().any(|peer| is_marked(peer));
+    let rows: Vec<[String; 8]> = peers
         .iter()
         .map(|peer| {
+            let mark = if is_marked(peer) {
+                "! "
+            } else if any {
+                "  "
+            } else {
+                ""
+            };
             [
-                peer.label().to_owned(),
+                format!("{mark}{}", peer.label()),
                 peer.short_id().to_owned(),
                 String::from(if peer.online { "online" } else { "offline" }),
                 address(peer),
                 rtt(peer).map_or_else(|| String::from("-"), round_trip),
                 ago(peer.last_seen, now),
                 peer.trust.clone(),
+                peer.session.as_ref().map_or_else(|| String::from("-"), |session| session.state.clone()),
             ]
         })
         .collect();
-    let widths: [usize; 7] = std::array::from_fn(|i| {
+    let widths: [usize; 8] = std::array::from_fn(|i| {
         let widest = rows.iter().map(|row| width(&row[i])).chain([heading[i].len()]).max().unwrap_or(0);
         // A link-local address with its interface and port is as long as an address can get, and must stay whole.
         if i == 3 { widest } else { widest.min(WIDEST) }
     });
-    let fitted = |row: &[String; 7]| -> [String; 7] { std::array::from_fn(|i| column(&row[i], widths[i])) };
+    let fitted = |row: &[String; 8]| -> [String; 8] { std::array::from_fn(|i| column(&row[i], widths[i])) };
     print(&format!("{BOLD}{}{BOLD:#}", fitted(&heading).join("  ").trim_end()))?;
     for (row, peer) in rows.iter().zip(peers) {
-        let [name, id, state, address, rtt, seen, trust] = fitted(row);
+        let [name, id, state, address, rtt, seen, trust, session] = fitted(row);
         let style = if peer.online { GREEN } else { DIM };
-        let trust = trust.trim_end();
-        print(&format!("{name}  {DIM}{id}{DIM:#}  {style}{state}{style:#}  {address}  {rtt}  {seen}  {trust}"))?;
+        let trusted = match peer.trust.as_str() {
+            "verified" => GREEN,
+            "blocked" | "revoked" => RED,
+            _ => Style::new(),
+        };
+        let session = session.trim_end();
+        print(&format!(
+            "{name}  {DIM}{id}{DIM:#}  {style}{state}{style:#}  {address}  {rtt}  {seen}  {trusted}{trust}{trusted:#}  {session}"
+        ))?;
     }
     Ok(())
 }
