@@ -44,7 +44,7 @@ impl Node {
                 Action::Transmit(transmit) => sent.push(transmit.payload.to_vec()),
                 Action::Job(job) => self.engine.handle(Input::Job(job.run(&self.keyring)), self.now),
                 Action::Persist(commit, _) => self.engine.handle(Input::Persisted(commit), self.now),
-                Action::Event(_) => {}
+                Action::Stream(..) | Action::Event(_) => {}
             }
         }
         sent
