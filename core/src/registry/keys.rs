@@ -203,7 +203,6 @@ impl Keys {
             Some(_) | None => Some(warning),
         }
     }
-
 }
 
 /// What others say, and what becomes of it.
