@@ -73,6 +73,11 @@ impl Jobs {
             self.by_id.remove(&job);
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty() && self.by_stream.is_empty()
+    }
 }
 
 #[cfg(test)]
@@ -91,7 +96,11 @@ mod tests {
         jobs.forget(a);
         assert_eq!(ids.map(|id| jobs.contains(id)), [false, true, false, true]);
         assert_eq!((jobs.take(ids[1]), jobs.take(ids[1])), (Some(b), None));
+        assert_eq!((jobs.by_id.len(), jobs.by_stream.len()), (1, 1), "what was taken is not remembered");
+        let id = ask(&mut jobs, b);
         jobs.forget(b);
-        assert_eq!((jobs.by_id.len(), jobs.by_stream.len()), (1, 1));
+        assert!(!jobs.contains(id) && !jobs.is_empty());
+        jobs.forget(StreamId::Dialled(1));
+        assert!(jobs.is_empty());
     }
 }

@@ -229,6 +229,45 @@ mod tests {
     }
 
     #[test]
+    fn what_got_furthest_is_the_reason_whichever_came_first() {
+        for reasons in
+            [[ConnectError::Refused, ConnectError::WrongPeer], [ConnectError::WrongPeer, ConnectError::Refused]]
+        {
+            let mut attempt = Attempt::new((1..=2).map(destination).collect(), false, at(0));
+            begin(&mut attempt, at(0));
+            begin(&mut attempt, at(250));
+            attempt.failed(stream(1), reasons[0], at(300));
+            assert!(!attempt.is_over(at(300)), "the other one is still connecting");
+            assert_eq!(attempt.streams().collect::<Vec<_>>(), [stream(2)]);
+            attempt.failed(stream(2), reasons[1], at(301));
+            assert!(attempt.is_over(at(301)));
+            assert_eq!(attempt.reason(), ConnectError::WrongPeer);
+        }
+    }
+
+    #[test]
+    fn a_handshake_is_waited_for_though_there_is_nothing_else_to_try() {
+        let mut attempt = Attempt::new((1..=2).map(destination).collect(), false, at(0));
+        begin(&mut attempt, at(0));
+        begin(&mut attempt, at(250));
+        assert_eq!(attempt.connected(stream(2)), [stream(1)]);
+        assert_eq!(attempt.halt(), []);
+        assert!(!attempt.is_over(at(300)));
+        attempt.failed(stream(1), ConnectError::Unreachable, at(300));
+        assert_eq!(attempt.handshaking(), Some(stream(2)), "another one that fails is of no matter");
+        attempt.failed(stream(2), ConnectError::TimedOut, at(300));
+        assert!(attempt.is_over(at(300)));
+    }
+
+    #[test]
+    fn an_address_whose_turn_would_be_after_the_end_is_not_waited_for() {
+        let mut attempt = Attempt::new((1..=3).map(destination).collect(), false, at(0));
+        begin(&mut attempt, at(0));
+        assert_eq!(begin(&mut attempt, at(9_900)), [2]);
+        assert_eq!(attempt.deadline(), at(10_000));
+    }
+
+    #[test]
     fn a_destination_is_redialled_once_in_thirty_seconds() {
         let mut redials = Redials::default();
         assert!(redials.allow(destination(1).address, at(0)));

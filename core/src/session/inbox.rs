@@ -249,6 +249,44 @@ mod tests {
     }
 
     #[test]
+    fn when_there_are_too_many_bytes_who_has_most_of_them_gives_way_and_not_who_has_most_messages() {
+        let (mut inbox, mut out) = (Inbox::new(&[]), Outbox::default());
+        let mut receive = |inbox: &mut Inbox, from: u8, id: u16, length: usize| {
+            let mut name = [0; 16];
+            name[..2].copy_from_slice(&id.to_be_bytes());
+            inbox.receive(peer(from), name, body(length), WALL, &mut out).unwrap();
+            let (commit, _) = persists(&mut out).remove(0);
+            inbox.persisted(commit, &mut out);
+            persists(&mut out).into_iter().map(|(_, record)| record).collect::<Vec<_>>()
+        };
+        // 256 messages in all, of which the second peer has few and large ones.
+        for id in 0..252 {
+            assert_eq!(receive(&mut inbox, 1, id, 1), []);
+        }
+        for id in 252..255 {
+            assert_eq!(receive(&mut inbox, 2, id, 1024 * 1024), []);
+        }
+        assert_eq!(receive(&mut inbox, 2, 255, 1024 * 1024 - 252), [], "4 MiB to the byte");
+        assert_eq!(receive(&mut inbox, 1, 256, 0), [Record::MessageGone(1)], "one too many");
+        assert_eq!(receive(&mut inbox, 1, 257, 0), [Record::MessageGone(2)]);
+        let gone = Record::MessageGone(253);
+        let mut full = Inbox::new(&[]);
+        for id in 0..200 {
+            receive(&mut full, 1, id, 1);
+        }
+        for id in 200..204 {
+            assert_eq!(receive(&mut full, 2, id, 1024 * 1024 - 50), []);
+        }
+        assert_eq!(receive(&mut full, 3, 204, 1), [Record::MessageGone(201)]);
+        for id in 205..256 {
+            receive(&mut full, 3, id, 0);
+        }
+        assert_eq!(full.messages().count(), 255);
+        assert_eq!(receive(&mut full, 3, 256, 1024 * 1024), [Record::MessageGone(202)], "of 256 messages");
+        assert!(inbox.messages().any(|message| Record::MessageGone(message.number) == gone));
+    }
+
+    #[test]
     fn what_waits_for_the_disk_is_bounded_and_what_does_not_fit_is_not_taken() {
         let (mut inbox, mut out) = (Inbox::new(&[]), Outbox::default());
         for id in 0..32 {
@@ -259,5 +297,12 @@ mod tests {
         assert!(persists(&mut out).is_empty());
         inbox.persisted(commits[0].0, &mut out);
         assert_eq!(inbox.receive(peer(99), [99; 16], body(1), WALL, &mut out), Ok(()));
+
+        let mut inbox = Inbox::new(&[]);
+        for number in 0..16 * 1024_u32 {
+            let id = [number.to_be_bytes(); 4].concat().try_into().unwrap();
+            assert_eq!(inbox.receive(peer(1), id, Bytes::new(), WALL, &mut out), Ok(()), "empty ones count too");
+        }
+        assert_eq!(inbox.receive(peer(1), [99; 16], Bytes::new(), WALL, &mut out), Err(InboxFull));
     }
 }

@@ -178,4 +178,38 @@ mod tests {
             assert_eq!(verdict(&framed(256, first)), Err(Misframed), "type {first}");
         }
     }
+
+    #[test]
+    fn memory_of_128_kib_is_kept_for_what_comes_next() {
+        let frame = |length: u32| [&length.to_be_bytes()[..], &vec![4; length as usize]].concat();
+        let mut splitter = Splitter::default();
+        splitter.push(&[frame(65_536), frame(65_528)].concat());
+        assert_eq!(splitter.buffer.capacity(), 128 * 1024);
+        while splitter.take().is_some() {}
+        splitter.push(&frame(100));
+        assert_eq!((splitter.len(), splitter.buffer.capacity()), (104, 128 * 1024));
+    }
+
+    #[test]
+    fn what_is_taken_gives_its_memory_back() {
+        let mut splitter = Splitter::default();
+        let frame = [&100_u32.to_be_bytes()[..], &[4; 100]].concat();
+        for _ in 0..1000 {
+            splitter.push(&frame);
+            assert_eq!(splitter.take().map(|frame| frame.len()), Some(100));
+        }
+        assert!(splitter.buffer.capacity() < 1000, "{} bytes for one frame at a time", splitter.buffer.capacity());
+        // So much at once that it is not kept for what comes next.
+        let large = [&65_536_u32.to_be_bytes()[..], &[4; 65_536]].concat();
+        for _ in 0..4 {
+            splitter.push(&large);
+        }
+        assert!(splitter.buffer.capacity() > KEPT);
+        while splitter.take().is_some() {}
+        splitter.push(&frame);
+        assert!(splitter.buffer.capacity() < 1000);
+        assert_eq!((splitter.len(), splitter.peek()), (104, Ok(Some(Type::Data))));
+        splitter.clear();
+        assert_eq!((splitter.len(), splitter.buffer.capacity()), (0, 0));
+    }
 }

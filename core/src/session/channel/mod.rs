@@ -119,4 +119,10 @@ impl Channel {
     pub(crate) fn is_worn(&self) -> bool {
         self.sealer.is_worn() || self.opener.is_worn()
     }
+
+    /// As if so many frames had been sealed.
+    #[cfg(test)]
+    pub(crate) fn wear_out(&mut self, frames: u64) {
+        self.sealer.wear_out(frames);
+    }
 }

@@ -484,3 +484,19 @@ fn keys_are_not_shown() {
     let first = alloc::format!("{:?}", Ratchet::new(&chain()).key().expose());
     assert!(shown.contains("Secret") && !shown.contains(&first), "{shown}");
 }
+
+#[test]
+fn a_frame_out_of_order_is_refused_before_it_costs_a_job() {
+    let (mut sealer, mut opener) = pair_at(Order::Strict, 0);
+    let frames = [(); 3].map(|()| sealed(&mut sealer, Kind::Ping, &[1; 8]));
+    assert!(opener.open(frames[0].clone()).is_ok());
+    assert_eq!(opener.open(frames[2].clone()).err(), Some(Refusal::Order));
+    assert_eq!(opener.open(frames[1].clone()).err(), Some(Refusal::Closed));
+
+    let mut opener = datagrams(&chain());
+    assert!(open(&mut opener, &frame_at(3000)).is_ok());
+    for counter in [3000, 3000 - 2048, 0] {
+        assert_eq!(opener.open(frame_at(counter)).err(), Some(Refusal::Order), "{counter}");
+    }
+    assert!(opener.open(frame_at(3000 - 2047)).is_ok());
+}

@@ -122,7 +122,11 @@ fn who_sends_more_than_a_handshake_takes_is_closed() {
     }
     world.run_for(Duration::from_millis(1));
     assert!(!puppet.is_cut_off(&world), "21 frames are 4032 bytes");
-    puppet.sends(&mut world, &[3; 188]);
+    let another = framed(&[3; 188]);
+    world.stranger_sends(puppet.stranger, &another[..64]);
+    world.run_for(Duration::from_millis(1));
+    assert!(!puppet.is_cut_off(&world), "and this is 4096");
+    world.stranger_sends(puppet.stranger, &another[64..65]);
     world.run_for(Duration::from_millis(1));
     assert!(puppet.is_cut_off(&world));
     assert_eq!(world.nodes[0].engine.counters().sessions.misframed, 1);
@@ -267,6 +271,12 @@ fn a_key_that_does_not_sign_is_warned_of_once_a_minute() {
         world.run_for(Duration::from_secs(6));
         assert!(matches!(world.outcome(0, command), Event::ConnectFailed { reason: ConnectError::Lost, .. }));
     }
+    assert_eq!(warned(&world), before + 1);
+    world.run_for(Duration::from_secs(60));
+    // So is one that does not sign what the node announces.
+    let before = warned(&world);
+    world.connect(0, 1);
+    world.run_for(Duration::from_millis(10));
     assert_eq!(warned(&world), before + 1);
 }
 

@@ -20,6 +20,7 @@ use crate::io::{
 };
 use crate::job::{Keyring, SoftwareKeyring};
 use crate::record::Record;
+use crate::succession::Rotation;
 use crate::time::{Instant, UnixTime};
 use crate::wire::BEACON_PORT;
 use crate::wire::beacon::Profile;
@@ -169,6 +170,8 @@ pub(super) struct World {
     /// Nobody is told that bytes were taken by the system, until they are released.
     pub(super) hold_sent: bool,
     taken: Vec<(usize, StreamId, usize)>,
+    /// What led to the keys of nodes that are added from now on.
+    pub(super) rotations: Vec<Rotation>,
 }
 
 impl Node {
@@ -222,6 +225,7 @@ impl World {
             mute_keyring: None,
             hold_sent: false,
             taken: Vec::new(),
+            rotations: Vec::new(),
         }
     }
 
@@ -267,7 +271,11 @@ impl World {
     fn engine(&self, host: u8, id: Option<PeerId>, seed: u8, records: Vec<Record>) -> Engine {
         let profile = Profile { name: alloc::format!("host{host}"), ..Profile::default() };
         let config = match id {
-            Some(id) => Config { records, tcp_port: PORT, ..Config::node(id, profile) },
+            Some(id) => {
+                let leads_to = |rotation: &&Rotation| rotation.new == id;
+                let rotations = self.rotations.iter().filter(leads_to).cloned().collect();
+                Config { records, rotations, tcp_port: PORT, ..Config::node(id, profile) }
+            }
             None => Config::observer(),
         };
         let mut engine = Engine::new(config, [seed; 32], self.now, WALL).unwrap();

@@ -234,3 +234,14 @@ fn an_ack_names_at_most_1024_messages_and_the_next_one_the_rest() {
     assert_eq!(next(&mut conversation, at(0)), Some((Kind::Ack, ack(FIRST_CREDIT, &new))));
     assert_eq!(next(&mut conversation, at(0)), None);
 }
+
+#[test]
+fn the_memory_of_a_message_doubles_when_it_is_full_and_not_before() {
+    let mut conversation = carried();
+    for (part, (length, capacity)) in
+        [(1000, 1000), (2000, 2000), (3000, 4000), (4000, 4000), (5000, 8000)].into_iter().enumerate()
+    {
+        conversation.receive(Kind::Message, &chunk(1, 100_000, part as u32 * 1000, &[7; 1000]), at(0)).unwrap();
+        assert_eq!(kept_space(&conversation), Some((length, capacity)));
+    }
+}

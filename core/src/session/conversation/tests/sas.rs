@@ -548,3 +548,18 @@ fn nonces_and_exporters_are_not_shown() {
         core::mem::swap(&mut one, &mut other);
     }
 }
+
+#[test]
+fn an_exchange_that_was_given_up_before_its_last_step_leaves_no_string_behind() {
+    let (mut one, mut other) = pair();
+    one.compare([1; 32], at(0)).unwrap();
+    hand(&mut one, &mut other, 1).unwrap();
+    hand(&mut other, &mut one, 2).unwrap();
+    let first = one.compared().expect("a string");
+    hand(&mut one, &mut other, 3).unwrap();
+    assert_eq!((one.sas(), other.sas()), (None, Some(first)));
+    one.compare([2; 32], at(1)).unwrap();
+    assert_eq!(one.sas(), None, "a new exchange begins");
+    let (to_one, to_other) = settle(&mut one, &mut other, at(1));
+    assert!(to_one.len() == 1 && to_other.len() == 1 && one.sas() == other.sas() && one.sas() != Some(first));
+}
