@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use landfall_core::{Command, Config, Engine, Event, Publication, Warning};
-use landfall_smol::{Events, Handle, NodeOptions, Notice};
+use landfall_smol::{Events, Handle, Node, NodeOptions, Notice};
 use serde::Serialize;
 use smol::LocalExecutor;
 
@@ -51,7 +51,7 @@ async fn live(
     if !options.json {
         printer.line(introduction(&publication, config.host.as_deref().unwrap_or_default()));
     }
-    let (driver, handle) = NodeOptions::observer(config).beacon(false).mdns(true).build().map_err(cannot_start)?;
+    let (driver, handle) = Node::new(NodeOptions::observer(config).beacon(false).mdns(true)).map_err(cannot_start)?;
     let teller =
         Teller { handle: handle.clone(), printer: Rc::clone(&printer), port: options.port, json: options.json };
     let telling = executor.spawn(teller.tell(handle.subscribe()));

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use landfall_core::{Config, Event, InterfaceKind, PeerId, Profile, Selection, SoftwareKeyring};
-use landfall_smol::{Events, Handle, NodeOptions, Notice};
+use landfall_smol::{Events, Handle, Node, NodeOptions, Notice};
 use smol::LocalExecutor;
 use smol::channel::Sender;
 
@@ -65,7 +65,7 @@ async fn meet(executor: &LocalExecutor<'static>, loopback: &str) -> Result<(), F
             interfaces: Selection::Only(vec![loopback.to_owned()]),
             ..Config::node(id, profile)
         };
-        let (driver, handle) = NodeOptions::node(config, keyring).sessions(false).build().map_err(cannot_start)?;
+        let (driver, handle) = Node::new(NodeOptions::node(config, keyring).sessions(false)).map_err(cannot_start)?;
         executor.spawn(report(who, started, handle.subscribe(), met.clone())).detach();
         executor.spawn(driver.run()).detach();
         ids.push(id);

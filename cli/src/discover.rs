@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use landfall_core::{
     BrowseScope, Command, Config, Engine, Event, Interface, PeerChange, PeerId, Selection, ServiceName,
 };
-use landfall_smol::{Handle, NodeOptions, Notice};
+use landfall_smol::{Handle, Node, NodeOptions, Notice};
 use smol::LocalExecutor;
 
 use crate::args;
@@ -52,7 +52,7 @@ pub(crate) fn run(options: &args::Discover) -> Result<(), Failure> {
     let executor = LocalExecutor::new();
     smol::block_on(executor.run(async {
         let (driver, handle) =
-            NodeOptions::observer(config).beacon(options.wants_nodes()).mdns(true).build().map_err(cannot_start)?;
+            Node::new(NodeOptions::observer(config).beacon(options.wants_nodes()).mdns(true)).map_err(cannot_start)?;
         let mut events = Settled::new(handle.subscribe());
         let running = executor.spawn(driver.run());
         let failed = async {

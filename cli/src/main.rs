@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     .write_global();
     // Which TCP port sessions come in on is announced, so nobody has to be told when it is not the usual one.
     let default_level =
-        if matches!(args.command, Command::Up(_)) { "info,landfall_smol::listener=warn" } else { "warn" };
+        if matches!(args.command, Command::Up(_)) { "info,landfall_driver::listener=warn" } else { "warn" };
     start_log(args.global.log.as_deref().unwrap_or(default_level));
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,

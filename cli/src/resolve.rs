@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use landfall_core::{Command, Config, Event, Host, HostName, Selection};
-use landfall_smol::{Events, Handle, NodeOptions, Notice};
+use landfall_smol::{Events, Handle, Node, NodeOptions, Notice};
 use serde::Serialize;
 use smol::LocalExecutor;
 
@@ -28,7 +28,8 @@ pub(crate) fn run(options: &args::Resolve) -> Result<(), Failure> {
     let executor = LocalExecutor::new();
     let mut answers = Answers::new(options, interfaces);
     smol::block_on(executor.run(async {
-        let (driver, handle) = NodeOptions::observer(config).beacon(false).mdns(true).build().map_err(cannot_start)?;
+        let (driver, handle) =
+            Node::new(NodeOptions::observer(config).beacon(false).mdns(true)).map_err(cannot_start)?;
         let mut events = handle.subscribe();
         let running = executor.spawn(driver.run());
         let failed = async {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use landfall_core::{BrowseScope, Command, CommandError, Config, Event, Profile, Publication, SoftwareKeyring};
-use landfall_smol::{Handle, NodeOptions, Notice, RequestError};
+use landfall_smol::{Handle, Node, NodeOptions, Notice, RequestError};
 use smol::LocalExecutor;
 
 use crate::args;
@@ -125,7 +125,7 @@ async fn live(
     );
     let (id, name) = (keyring.id(), config.profile.name.clone());
     let (driver, handle) =
-        NodeOptions::node(config, keyring).store(store).mdns(!options.no_mdns).build().map_err(cannot_start)?;
+        Node::new(NodeOptions::node(config, keyring).store(store).mdns(!options.no_mdns)).map_err(cannot_start)?;
     let clock = Clock::started_now();
     let (revoked, own_key_revoked) = smol::channel::bounded::<()>(1);
     let events = Settled::new(handle.subscribe());

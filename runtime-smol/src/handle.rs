@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use landfall_core::{Command, CommandError, CommandId, Engine};
+use landfall_driver::DriverCounters;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future;
 
-use crate::counters::DriverCounters;
 use crate::events::{Events, Subscribers};
 
 /// How many requests wait for the loop; whoever comes later waits to hand its own in.
@@ -101,8 +102,8 @@ impl Handle {
 /// The loop's end of all handles.
 #[derive(Debug)]
 pub(crate) struct Inlet {
-    pub(crate) requests: Receiver<Request>,
-    pub(crate) stop: Receiver<()>,
+    pub(crate) requests: Pin<Box<Receiver<Request>>>,
+    pub(crate) stop: Pin<Box<Receiver<()>>>,
     pub(crate) subscribers: Arc<Subscribers>,
     /// Dropped with the rest: that is how handles learn that the node is gone.
     _present: Sender<Infallible>,
@@ -123,7 +124,8 @@ pub(crate) fn connect() -> (Handle, Inlet) {
     let (present, gone) = bounded(1);
     let subscribers = Arc::new(Subscribers::default());
     let handle = Handle { requests: ask, stop, subscribers: Arc::clone(&subscribers), gone };
-    let inlet = Inlet { requests, stop: stops, subscribers, _present: present, _handle: handle.clone() };
+    let (requests, stop) = (Box::pin(requests), Box::pin(stops));
+    let inlet = Inlet { requests, stop, subscribers, _present: present, _handle: handle.clone() };
     (handle, inlet)
 }
 

@@ -2,6 +2,8 @@
 //! of the fuzz targets. Nothing here is published or runs in a node.
 
 pub mod capture;
+#[cfg(all(unix, feature = "conformance"))]
+pub mod conformance;
 pub mod forge;
 pub mod fuzz_discovery;
 pub mod fuzz_mdns;

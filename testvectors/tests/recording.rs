@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use landfall_core::{Action, Command, Config, Event, Input, Instant, Profile, Selection, SoftwareKeyring, UnixTime};
-use landfall_smol::{NodeOptions, Notice, Tap};
+use landfall_smol::{Node, NodeOptions, Notice, Tap};
 use landfall_testvectors::trace::{self, Recorder};
 
 type Tape = Arc<Mutex<Option<Recorder<Vec<u8>>>>>;
@@ -48,7 +48,7 @@ fn record(secret: u8) -> thread::JoinHandle<Vec<u8>> {
     let tape = Tape::default();
     let options = NodeOptions::node(config, keyring).tap(Recording(Arc::clone(&tape)));
     thread::spawn(move || {
-        let (node, handle) = options.build().expect("it can be built");
+        let (node, handle) = Node::new(options).expect("it can be built");
         let mut events = handle.subscribe();
         let life = async {
             while let Some(notice) = events.next().await {

@@ -4,11 +4,9 @@
 //! address that just appeared may take a moment to become usable. An address without its unicast socket is withheld from
 //! the engine until it has one, so that the engine announces it when it can, and not before.
 
-use std::collections::BTreeMap;
-use std::future::poll_fn;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use landfall_core::{Datagram, Interface, Transmit};
@@ -18,6 +16,7 @@ use tracing::{debug, info, warn};
 use crate::counters::DriverCounters;
 use crate::endpoint::{Endpoint, Families, Role};
 use crate::port::{Batch, Port};
+use crate::reactor::Reactor;
 
 /// An address that is not there is tried again so often,
 const SOON: Duration = Duration::from_millis(200);
@@ -33,14 +32,17 @@ const BROKEN: u32 = 16;
 const LONGEST: usize = 9000;
 
 #[derive(Debug)]
-pub(crate) struct Sockets {
+pub(crate) struct Sockets<R: Reactor> {
+    reactor: R,
     families: Families,
-    ports: Vec<Port>,
+    ports: Vec<Port<R::Source>>,
+    /// How many ports were ever opened.
+    opened: u64,
+    /// Those that can do something, in the order of their turns.
+    queue: VecDeque<u64>,
     troubles: Vec<Trouble>,
     /// The addresses of each interface in use.
     own: BTreeMap<u32, Vec<IpAddr>>,
-    /// Which port is served first next time.
-    next: usize,
     /// The usable addresses may have changed since this was last set to false.
     pub(crate) changed: bool,
     pub(crate) counters: DriverCounters,
@@ -56,21 +58,16 @@ struct Trouble {
     reported: bool,
 }
 
-/// A socket that can do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ready {
-    Read(usize),
-    Write(usize),
-}
-
-impl Sockets {
-    pub(crate) fn new(families: Families) -> Self {
+impl<R: Reactor> Sockets<R> {
+    pub(crate) fn new(reactor: R, families: Families) -> Self {
         Self {
+            reactor,
             families,
             ports: Vec::new(),
+            opened: 0,
+            queue: VecDeque::new(),
             troubles: Vec::new(),
             own: BTreeMap::new(),
-            next: 0,
             changed: false,
             counters: DriverCounters::default(),
         }
@@ -152,29 +149,43 @@ impl Sockets {
         }
     }
 
-    /// Waits for a socket that can be read, or written if something waits for that. All take turns.
-    pub(crate) async fn ready(&self) -> Ready {
-        poll_fn(|context| {
-            let (before, after) = self.ports.split_at(self.next.min(self.ports.len()));
-            let in_turn = after.iter().enumerate().map(|(i, port)| (i + before.len(), port));
-            for (index, port) in in_turn.chain(before.iter().enumerate()) {
-                // An error is readable, too: receiving tells what it is.
-                if port.io.poll_readable(context).is_ready() {
-                    return Poll::Ready(Ready::Read(index));
-                }
-                if port.is_waiting() && port.io.poll_writable(context).is_ready() {
-                    return Poll::Ready(Ready::Write(index));
-                }
-            }
-            Poll::Pending
-        })
-        .await
+    /// A socket may be able to do something.
+    pub(crate) fn wake(&mut self, number: u64) {
+        if let Some(port) = self.ports.iter_mut().find(|port| port.number == number && !port.queued) {
+            port.queued = true;
+            self.queue.push_back(number);
+        }
     }
 
-    pub(crate) fn flush(&mut self, index: usize) {
-        self.next = index + 1;
-        if let Some(port) = self.ports.get_mut(index) {
-            port.flush(&mut self.counters);
+    /// How many stand in the queue.
+    pub(crate) fn waking(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whose turn it is: its number and its place, until the next is opened or closed.
+    pub(crate) fn next(&mut self) -> Option<(u64, usize)> {
+        loop {
+            let number = self.queue.pop_front()?;
+            // One that was closed leaves its place in the queue behind.
+            if let Some(index) = self.place(number) {
+                if let Some(port) = self.ports.get_mut(index) {
+                    port.queued = false;
+                    port.flush(&mut self.counters);
+                }
+                return Some((number, index));
+            }
+        }
+    }
+
+    pub(crate) fn place(&self, number: u64) -> Option<usize> {
+        self.ports.iter().position(|port| port.number == number)
+    }
+
+    /// Ends a turn: it stands in the queue again, or waits for the loop.
+    pub(crate) fn settle(&mut self, number: u64) {
+        let Some(port) = self.ports.iter_mut().find(|port| port.number == number) else { return };
+        if port.is_ready() {
+            self.wake(number);
         }
     }
 
@@ -188,7 +199,6 @@ impl Sockets {
 
     /// Receives a batch from a socket. False when there is nothing more to receive at present.
     pub(crate) fn receive(&mut self, index: usize, batch: &mut Batch) -> bool {
-        self.next = index + 1;
         let Some(port) = self.ports.get_mut(index) else { return false };
         let error = match port.receive(batch) {
             Ok(()) => return true,
@@ -237,7 +247,13 @@ impl Sockets {
         let on_interface = self.ports.iter_mut().filter(|port| port.endpoint.interface == transmit.interface);
         let suited = on_interface.filter_map(|p| Some((p.endpoint.suits(transmit.channel, destination)?, p)));
         match suited.min_by_key(|(rank, _)| *rank) {
-            Some((_, port)) => port.send(transmit, &mut self.counters),
+            Some((_, port)) => {
+                port.send(transmit, &mut self.counters);
+                if port.is_waiting() {
+                    let number = port.number;
+                    self.settle(number);
+                }
+            }
             None => {
                 debug!(interface = transmit.interface, %destination, "lost: no socket to send from");
                 self.counters.unroutable += 1;
@@ -246,10 +262,14 @@ impl Sockets {
     }
 
     fn open(&mut self, endpoint: Endpoint) {
-        match Port::open(endpoint.clone()) {
+        let number = self.opened;
+        match Port::open(&self.reactor, number, endpoint.clone()) {
             Ok(port) => {
+                self.opened += 1;
                 self.over(&endpoint);
                 self.ports.push(port);
+                // Something may have arrived already, and the loop is to be asked for more.
+                self.wake(number);
             }
             Err(error) => self.trouble(endpoint, &error),
         }
@@ -306,6 +326,7 @@ mod tests {
     use landfall_core::{Channel, InterfaceAddress, InterfaceKind};
 
     use super::*;
+    use crate::polled::Polled;
 
     /// Loopback, with these addresses of the prefix 127.0.0.0/8 or others that this machine has not got.
     fn loopback(addresses: &[[u8; 4]]) -> Interface {
@@ -324,8 +345,11 @@ mod tests {
         }
     }
 
-    fn sockets() -> Sockets {
-        Sockets::new(Families { ipv4: true, ipv6: true, beacon: true, mdns: false, mdns_unicast: false })
+    fn sockets() -> Sockets<Polled> {
+        Sockets::new(
+            Polled::default(),
+            Families { ipv4: true, ipv6: true, beacon: true, mdns: false, mdns_unicast: false },
+        )
     }
 
     fn meta(source: [u8; 4], arrived_on: u32) -> RecvMeta {
@@ -352,7 +376,7 @@ mod tests {
         let (mut one, mut two) = (sockets(), sockets());
         one.serve(&[loopback(&[[127, 0, 0, 5]])]);
         two.serve(&[loopback(&[[127, 0, 0, 5]])]);
-        let unicast = |sockets: &Sockets| -> Vec<SocketAddr> {
+        let unicast = |sockets: &Sockets<Polled>| -> Vec<SocketAddr> {
             sockets.ports.iter().filter(|port| port.endpoint.carries_beacons()).map(|port| port.local).collect()
         };
         assert_eq!((unicast(&one).len(), unicast(&two).len()), (1, 1));
@@ -366,7 +390,7 @@ mod tests {
         assert_eq!(sockets.usable(&listed), listed);
         sockets.serve(&listed);
         assert!(sockets.changed);
-        let addresses = |sockets: &mut Sockets| sockets.usable(&listed).remove(0).addresses;
+        let addresses = |sockets: &mut Sockets<Polled>| sockets.usable(&listed).remove(0).addresses;
         assert_eq!(addresses(&mut sockets), loopback(&[[127, 0, 0, 1]]).addresses);
         let retry = sockets.retry().expect("it is tried again");
         assert!(retry <= Instant::now() + SOON);

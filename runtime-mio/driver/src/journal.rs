@@ -1,88 +1,138 @@
-//! Writes records one after the other on a thread of its own, and says when each is durable.
+//! Writes records one after the other, on a thread of its own or on the loop, and says when each is durable.
 //!
 //! Writes and acknowledgements keep the order of the requests. A record that a later one of the same key has already
 //! replaced is not written any more, so that a store which is slow or failing costs one value per key and no more.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use landfall_core::{CommitId, Record};
-use smol::channel::Sender;
 use tracing::{error, info};
 
-use crate::driver::Done;
+use crate::results::{Done, Results};
 use crate::store::Store;
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
-/// How long a node that stops waits for its last records.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The loop's end. Dropping it lets a thread write what it has, once, and end.
+pub(crate) enum Journal {
+    Elsewhere(mpsc::Sender<(CommitId, Record)>),
+    Here(Box<Here>),
+}
 
-/// The driver's end of the thread. Dropping it lets the thread write what it has, once, and end.
-#[derive(Debug)]
-pub(crate) struct Journal {
-    requests: mpsc::Sender<(CommitId, Record)>,
-    ended: smol::channel::Receiver<()>,
+/// A store that is written to on the loop.
+pub(crate) struct Here {
+    store: Box<dyn Store>,
+    queue: Queue,
+    failing: Option<Duration>,
+    retry: Option<Instant>,
 }
 
 impl Journal {
-    pub(crate) fn start(store: Box<dyn Store>, done: Sender<Done>) -> io::Result<Self> {
+    /// Writes on a thread, which tells of every record, and in the end that it has done what it could.
+    pub(crate) fn elsewhere(store: Box<dyn Store>, results: Results) -> io::Result<Self> {
         let (requests, incoming) = mpsc::channel();
-        let (ending, ended) = smol::channel::bounded(1);
         thread::Builder::new().name("landfall-store".to_owned()).spawn(move || {
-            Writer { store, incoming, done, queue: Queue::default() }.run();
-            drop(ending);
+            let ending = Ending(results);
+            Writer { store, incoming, results: &ending.0, queue: Queue::default() }.run();
         })?;
-        Ok(Self { requests, ended })
+        Ok(Self::Elsewhere(requests))
     }
 
-    pub(crate) fn put(&self, id: CommitId, record: Record) {
-        // The thread ends only after this end is gone, so a send that fails means that the store panicked: it said so.
-        let _ = self.requests.send((id, record));
+    /// Writes when [`Journal::write`] is called.
+    pub(crate) fn here(store: Box<dyn Store>) -> Self {
+        Self::Here(Box::new(Here { store, queue: Queue::default(), failing: None, retry: None }))
     }
 
-    /// Waits until what was put is stored, at most two seconds.
-    pub(crate) async fn close(self) {
-        let Self { requests, ended } = self;
-        drop(requests);
-        let written = async {
-            let _ = ended.recv().await;
-        };
-        let impatience = async {
-            smol::Timer::after(PATIENCE).await;
-            error!("the store did not finish within {PATIENCE:?}; the last records may be lost");
-        };
-        smol::future::or(written, impatience).await;
+    pub(crate) fn put(&mut self, id: CommitId, record: Record) {
+        match self {
+            // The thread ends only after this end is gone, so a send that fails means that the store panicked: it said so.
+            Self::Elsewhere(requests) => drop(requests.send((id, record))),
+            Self::Here(here) => here.queue.push(id, &record),
+        }
+    }
+
+    /// The next record that is durable now, of those written on the loop.
+    pub(crate) fn write(&mut self, now: Instant) -> Option<CommitId> {
+        let Self::Here(here) = self else { return None };
+        if here.queue.is_empty() || here.retry.is_some_and(|retry| retry > now) {
+            return None;
+        }
+        let written = here.queue.write_first(&mut *here.store);
+        match &written {
+            Ok(_) => works_again(&mut here.failing),
+            Err(problem) => here.retry = Some(now + fails(&mut here.failing, problem)),
+        }
+        written.ok()
+    }
+
+    /// When [`Journal::write`] should be called although nothing else happens.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Elsewhere(_) => None,
+            Self::Here(here) => here.retry.filter(|_| !here.queue.is_empty()),
+        }
+    }
+
+    /// How many records are lost if nothing more is written.
+    pub(crate) fn unwritten(&self) -> usize {
+        match self {
+            Self::Elsewhere(_) => 0,
+            Self::Here(here) => here.queue.order.len(),
+        }
     }
 }
 
-struct Writer {
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("unwritten", &self.unwritten()).finish_non_exhaustive()
+    }
+}
+
+fn works_again(failing: &mut Option<Duration>) {
+    if failing.take().is_some() {
+        info!("records are stored again");
+    }
+}
+
+/// After how long to try again.
+fn fails(failing: &mut Option<Duration>, problem: &io::Error) -> Duration {
+    if failing.is_none() {
+        error!("a record cannot be stored: {problem}; it is tried again until it can");
+    }
+    *failing.insert(failing.map_or(FIRST_RETRY, |delay| (delay * 2).min(LAST_RETRY)))
+}
+
+/// Tells that the thread ends, also when it panics.
+struct Ending(Results);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.tell(Done::Stored);
+    }
+}
+
+struct Writer<'r> {
     store: Box<dyn Store>,
     incoming: Receiver<(CommitId, Record)>,
-    done: Sender<Done>,
+    results: &'r Results,
     queue: Queue,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn run(mut self) {
         let mut failing: Option<Duration> = None;
         while self.fill(failing) {
             match self.queue.write_first(&mut *self.store) {
                 Ok(id) => {
-                    if failing.take().is_some() {
-                        info!("records are stored again");
-                    }
-                    let _ = self.done.try_send(Done::Persisted(id));
+                    works_again(&mut failing);
+                    self.results.tell(Done::Persisted(id));
                 }
-                Err(problem) => {
-                    if failing.is_none() {
-                        error!("a record cannot be stored: {problem}; it is tried again until it can");
-                    }
-                    failing = Some(failing.map_or(FIRST_RETRY, |delay| (delay * 2).min(LAST_RETRY)));
-                }
+                Err(problem) => drop(fails(&mut failing, &problem)),
             }
         }
     }
@@ -149,9 +199,9 @@ impl Queue {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use std::task::Waker;
+
     use landfall_core::PeerId;
-    use smol::channel::unbounded;
-    use smol::future::block_on;
 
     use super::*;
 
@@ -180,22 +230,19 @@ mod tests {
 
     fn run(failures: usize, records: &[Record]) -> (Vec<u64>, Log) {
         let log = Log::default();
-        let (done, results) = unbounded();
-        let journal = Journal::start(Box::new(Flaky { failures, log: Arc::clone(&log) }), done).unwrap();
+        let (results, done) = Results::new(Waker::noop().clone());
+        let store = Box::new(Flaky { failures, log: Arc::clone(&log) });
+        let mut journal = Journal::elsewhere(store, results).unwrap();
         for (id, record) in records.iter().enumerate() {
             journal.put(CommitId(id as u64), record.clone());
         }
-        let acknowledged = block_on(async {
-            let mut ids = Vec::new();
-            for _ in records {
-                match results.recv().await.unwrap() {
-                    Done::Persisted(CommitId(id)) => ids.push(id),
-                    Done::Job(_) => unreachable!(),
-                }
-            }
-            journal.close().await;
-            ids
-        });
+        let persisted = |_| match done.recv().unwrap() {
+            Done::Persisted(CommitId(id)) => id,
+            other => panic!("{other:?}"),
+        };
+        let acknowledged = records.iter().map(persisted).collect();
+        drop(journal);
+        assert!(matches!(done.recv(), Ok(Done::Stored)));
         (acknowledged, log)
     }
 
@@ -231,12 +278,27 @@ mod tests {
 
     #[test]
     fn a_store_that_never_works_does_not_keep_a_node_from_stopping() {
-        let (done, _results) = unbounded();
+        let (results, done) = Results::new(Waker::noop().clone());
         let store = Flaky { failures: usize::MAX, log: Log::default() };
-        let journal = Journal::start(Box::new(store), done).unwrap();
+        let mut journal = Journal::elsewhere(Box::new(store), results).unwrap();
         journal.put(CommitId(0), Record::Epoch(1));
         let started = Instant::now();
-        block_on(journal.close());
-        assert!(started.elapsed() < PATIENCE);
+        drop(journal);
+        assert!(matches!(done.recv(), Ok(Done::Stored)));
+        assert!(started.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_store_without_a_thread_is_written_to_when_it_is_asked_and_tried_again_later() {
+        let log = Log::default();
+        let mut journal = Journal::here(Box::new(Flaky { failures: 1, log: Arc::clone(&log) }));
+        let now = Instant::now();
+        journal.put(CommitId(4), forgotten(1));
+        assert_eq!((journal.write(now), journal.unwritten()), (None, 1));
+        let retry = journal.deadline().unwrap();
+        assert_eq!(retry, now + FIRST_RETRY);
+        assert_eq!(journal.write(now), None, "not before it is time");
+        assert_eq!(journal.write(retry), Some(CommitId(4)));
+        assert_eq!((journal.deadline(), journal.unwritten(), log.lock().unwrap().len()), (None, 0, 1));
     }
 }

@@ -5,15 +5,14 @@
 //! meanwhile wait in the system's queue.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::task::Context;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use smol::Async;
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{debug, info, warn};
 
 use crate::counters::StreamCounters;
+use crate::reactor::{Kind, Reactor, Source, Token};
 
 /// TCP port of Landfall's sessions.
 pub(crate) const SESSION_PORT: u16 = 17892;
@@ -25,31 +24,29 @@ const PAUSE: Duration = Duration::from_millis(100);
 const MOST_GONE: usize = 64;
 
 #[derive(Debug)]
-pub(crate) struct Listener {
-    io: Async<TcpListener>,
+pub(crate) struct Listener<S> {
+    source: S,
     port: u16,
     /// A descriptor for when there is none.
-    spare: Option<TcpListener>,
-    /// Somebody may be waiting.
-    readable: bool,
+    spare: Option<Socket>,
     paused_until: Option<Instant>,
     warned: bool,
 }
 
-impl Listener {
+impl<S: Source> Listener<S> {
     /// Listens for the families wanted: on `port` if it is free, else on one that is.
-    pub(crate) fn open(ipv4: bool, ipv6: bool, port: u16) -> io::Result<Self> {
+    pub(crate) fn open(reactor: &impl Reactor<Source = S>, ipv4: bool, ipv6: bool, port: u16) -> io::Result<Self> {
         let socket = listen(ipv4, ipv6, port).or_else(|error| {
             let fallback = listen(ipv4, ipv6, 0)?;
-            let instead = fallback.local_addr()?.port();
+            let instead = port_of(&fallback)?;
             info!("TCP port {port} cannot be had ({error}), so sessions come in on port {instead}");
             Ok::<_, io::Error>(fallback)
         })?;
-        let local = socket.local_addr()?;
-        debug!(%local, "listening for sessions");
+        let port = port_of(&socket)?;
+        debug!(port, "listening for sessions");
         let spare = socket.try_clone().ok();
-        let io = Async::new_nonblocking(socket)?;
-        Ok(Self { io, port: local.port(), spare, readable: false, paused_until: None, warned: false })
+        let source = reactor.register(socket, Kind::Listener, Token::Listener)?;
+        Ok(Self { source, port, spare, paused_until: None, warned: false })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -58,40 +55,34 @@ impl Listener {
 
     #[cfg(test)]
     pub(crate) fn is_ipv6(&self) -> bool {
-        self.io.get_ref().local_addr().is_ok_and(|local| local.is_ipv6())
+        self.source.look(|socket| socket.local_addr().is_ok_and(|local| local.is_ipv6()))
     }
 
-    /// Whether somebody may be waiting; if not, the context's task is woken when somebody does.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> bool {
-        if self.paused_until.is_some() {
-            return false;
-        }
-        self.readable = self.readable || self.io.poll_readable(context).is_ready();
-        self.readable
-    }
-
-    pub(crate) fn is_readable(&self) -> bool {
-        self.readable && self.paused_until.is_none()
+    /// Whether somebody may be waiting; if not, the loop says when somebody does.
+    pub(crate) fn is_readable(&mut self) -> bool {
+        // An error is said by accepting.
+        self.paused_until.is_none() && self.source.is_readable().unwrap_or(true)
     }
 
     /// The next connection, and where it is from.
-    pub(crate) fn accept(&mut self, counters: &mut StreamCounters) -> Option<(TcpStream, SocketAddr)> {
+    pub(crate) fn accept(&mut self, counters: &mut StreamCounters) -> Option<(Socket, SocketAddr)> {
         for _ in 0..MOST_GONE {
             if !self.is_readable() {
                 return None;
             }
-            match self.io.get_ref().accept() {
-                Ok(accepted) => return Some(accepted),
+            match self.source.read(Socket::accept) {
+                Ok((socket, remote)) => return Some((socket, remote.as_socket()?)),
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => self.readable = false,
+                    io::ErrorKind::WouldBlock => return None,
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted => {}
                     _ => {
                         if let Some(spare) = self.spare.take() {
                             drop(spare);
-                            drop(self.io.get_ref().accept());
+                            drop(self.source.read(Socket::accept));
                         }
-                        self.spare = self.io.get_ref().try_clone().ok();
+                        self.spare = self.source.look(|socket| socket.try_clone().ok());
                         self.pause(&error.to_string(), counters);
+                        return None;
                     }
                 },
             }
@@ -119,9 +110,9 @@ impl Listener {
         self.paused_until
     }
 
-    /// Accepts again if the pause is over.
-    pub(crate) fn resume(&mut self, now: Instant) {
-        self.paused_until = self.paused_until.filter(|until| *until > now);
+    /// Whether a pause is over now, so that it accepts again.
+    pub(crate) fn resume(&mut self, now: Instant) -> bool {
+        self.paused_until.take_if(|until| *until <= now).is_some()
     }
 }
 
@@ -138,7 +129,12 @@ pub(crate) fn descriptors() -> Option<usize> {
     }
 }
 
-fn listen(ipv4: bool, ipv6: bool, port: u16) -> io::Result<TcpListener> {
+fn port_of(socket: &Socket) -> io::Result<u16> {
+    let local = socket.local_addr()?.as_socket();
+    local.map(|local| local.port()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+fn listen(ipv4: bool, ipv6: bool, port: u16) -> io::Result<Socket> {
     if !ipv6 {
         return listen_at((Ipv4Addr::UNSPECIFIED, port).into(), false);
     }
@@ -151,7 +147,7 @@ fn listen(ipv4: bool, ipv6: bool, port: u16) -> io::Result<TcpListener> {
     })
 }
 
-fn listen_at(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
+fn listen_at(address: SocketAddr, only_v6: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(only_v6)?;
@@ -162,12 +158,15 @@ fn listen_at(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
+    use crate::polled::Polled;
 
     fn can_connect(ip: impl Into<std::net::IpAddr>, port: u16) -> bool {
         TcpStream::connect((ip.into(), port)).is_ok()
@@ -175,12 +174,12 @@ mod tests {
 
     #[test]
     fn a_listener_hears_the_families_that_are_wanted_and_no_other() {
-        let has_ipv6 = Listener::open(false, true, 0).is_ok();
+        let has_ipv6 = Listener::open(&Polled::default(), false, true, 0).is_ok();
         for (ipv4, ipv6) in [(true, false), (false, true), (true, true)] {
             if !ipv4 && !has_ipv6 {
                 continue;
             }
-            let listener = Listener::open(ipv4, ipv6, 0).unwrap();
+            let listener = Listener::open(&Polled::default(), ipv4, ipv6, 0).unwrap();
             assert_eq!(can_connect(Ipv4Addr::LOCALHOST, listener.port()), ipv4);
             assert_eq!(can_connect(Ipv6Addr::LOCALHOST, listener.port()), ipv6 && has_ipv6);
         }
@@ -188,8 +187,8 @@ mod tests {
 
     #[test]
     fn a_port_that_is_taken_is_replaced_by_one_that_is_free() {
-        let first = Listener::open(true, false, 0).unwrap();
-        let second = Listener::open(true, true, first.port()).unwrap();
+        let first = Listener::open(&Polled::default(), true, false, 0).unwrap();
+        let second = Listener::open(&Polled::default(), true, true, first.port()).unwrap();
         assert_ne!(first.port(), second.port());
         assert!(can_connect(Ipv4Addr::LOCALHOST, second.port()));
     }

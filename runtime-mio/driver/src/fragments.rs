@@ -4,11 +4,12 @@
 //! the link in fragments, up to 9000 bytes (RFC 6762 §17); all else it splits itself.
 
 use std::io;
-use std::net::UdpSocket;
+
+use socket2::Socket;
 
 /// Takes back what `UdpSocketState::new` set.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn allow(socket: &UdpSocket, is_ipv4: bool) -> io::Result<()> {
+pub(crate) fn allow(socket: &Socket, is_ipv4: bool) -> io::Result<()> {
     use nix::sys::socket::{setsockopt, sockopt::Ipv6DontFrag};
     use rustix::net::sockopt::{
         Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
@@ -24,7 +25,7 @@ pub(crate) fn allow(socket: &UdpSocket, is_ipv4: bool) -> io::Result<()> {
 
 /// Takes back what `UdpSocketState::new` set.
 #[cfg(target_vendor = "apple")]
-pub(crate) fn allow(socket: &UdpSocket, is_ipv4: bool) -> io::Result<()> {
+pub(crate) fn allow(socket: &Socket, is_ipv4: bool) -> io::Result<()> {
     use nix::sys::socket::{setsockopt, sockopt};
     if is_ipv4 {
         setsockopt(socket, sockopt::IpDontFrag, &false)?;
@@ -36,6 +37,6 @@ pub(crate) fn allow(socket: &UdpSocket, is_ipv4: bool) -> io::Result<()> {
 
 /// Elsewhere what is too large for the link is lost.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-pub(crate) fn allow(_socket: &UdpSocket, _is_ipv4: bool) -> io::Result<()> {
+pub(crate) fn allow(_socket: &Socket, _is_ipv4: bool) -> io::Result<()> {
     Ok(())
 }

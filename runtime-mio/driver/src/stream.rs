@@ -3,27 +3,23 @@
 use std::array;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, SocketAddrV6, TcpStream};
-use std::task::{Context, Poll, Waker};
+use std::net::{IpAddr, Shutdown, SocketAddr, SocketAddrV6};
 
 use bytes::{Buf, Bytes};
-use landfall_core::{Interface, StreamEnd};
-use smol::Async;
+use landfall_core::{Interface, StreamEnd, StreamId};
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::reactor::{Kind, Reactor, Source, Token};
 
 /// How many pieces one system call may send.
 const PIECES: usize = 16;
 
 #[derive(Debug)]
-pub(crate) struct Stream {
-    io: Async<TcpStream>,
-    waker: Waker,
+pub(crate) struct Stream<S> {
+    source: S,
     phase: Phase,
     /// What is still to be sent.
     out: VecDeque<Bytes>,
-    /// It may be worth trying; if not, the reactor has to say so first.
-    readable: bool,
-    writable: bool,
     paused: bool,
     /// The other side sends no more.
     ended: bool,
@@ -51,20 +47,25 @@ pub(crate) enum Reading {
     End(StreamEnd),
 }
 
-impl Stream {
+impl<S: Source> Stream<S> {
     /// Somebody who connected.
-    pub(crate) fn accepted(socket: TcpStream, waker: Waker) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
+    pub(crate) fn accepted(reactor: &impl Reactor<Source = S>, socket: Socket, id: StreamId) -> io::Result<Self> {
+        socket.set_tcp_nodelay(true)?;
         socket.set_nonblocking(true)?;
-        Self::new(socket, waker, Phase::Open)
+        Self::new(reactor, socket, id, Phase::Open)
     }
 
     /// Begins to connect to `remote` from an address of `interface`.
-    pub(crate) fn dial(interface: &Interface, remote: SocketAddr, waker: Waker) -> Result<Self, StreamEnd> {
+    pub(crate) fn dial(
+        reactor: &impl Reactor<Source = S>,
+        interface: &Interface,
+        remote: SocketAddr,
+        id: StreamId,
+    ) -> Result<Self, StreamEnd> {
         let remote = scoped(remote, interface.index);
         let mut result = Err(StreamEnd::Unreachable);
         for source in sources(interface, remote) {
-            match connect(source, remote).and_then(|socket| Self::new(socket, waker.clone(), Phase::Connecting)) {
+            match connect(source, remote).and_then(|socket| Self::new(reactor, socket, id, Phase::Connecting)) {
                 Ok(stream) => return Ok(stream),
                 // An address that is not there, or not yet.
                 Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
@@ -74,14 +75,12 @@ impl Stream {
         result
     }
 
-    fn new(socket: TcpStream, waker: Waker, phase: Phase) -> io::Result<Self> {
+    fn new(reactor: &impl Reactor<Source = S>, socket: Socket, id: StreamId, phase: Phase) -> io::Result<Self> {
+        let kind = if phase == Phase::Connecting { Kind::Dial } else { Kind::Stream };
         Ok(Self {
-            io: Async::new_nonblocking(socket)?,
-            waker,
+            source: reactor.register(socket, kind, Token::Stream(id))?,
             phase,
             out: VecDeque::new(),
-            readable: false,
-            writable: phase == Phase::Open,
             paused: false,
             ended: false,
             spoke: false,
@@ -97,16 +96,17 @@ impl Stream {
         if self.broken {
             return Some(Err(StreamEnd::Broken));
         }
-        let socket = self.io.get_ref();
-        match socket.take_error() {
+        match self.source.look(Socket::take_error) {
             Ok(None) => {}
             Ok(Some(error)) | Err(error) => return Some(Err(end(&error))),
         }
-        let (Ok(remote), Ok(local)) = (socket.peer_addr(), socket.local_addr()) else {
-            self.writable = false;
-            return None;
-        };
-        if remote == local {
+        // Asked as a write, since a socket without a peer is not writable yet, whatever the loop says.
+        let ends = self.source.write(|socket| match socket.peer_addr() {
+            Ok(remote) => Ok((remote, socket.local_addr()?)),
+            Err(_) => Err(io::ErrorKind::WouldBlock.into()),
+        });
+        let Ok((remote, local)) = ends else { return None };
+        if remote.as_socket() == local.as_socket() {
             // The system chose the very port that nobody listens on, and TCP connects even a port with itself.
             return Some(Err(StreamEnd::Refused));
         }
@@ -158,14 +158,14 @@ impl Stream {
             let pieces: [IoSlice<'_>; PIECES] =
                 array::from_fn(|index| IoSlice::new(self.out.get(index).map_or(&[], |piece| piece)));
             let count = self.out.len().min(PIECES);
-            match self.io.get_ref().write_vectored(pieces.get(..count).unwrap_or_default()) {
+            match self.source.write(|mut socket| socket.write_vectored(pieces.get(..count).unwrap_or_default())) {
                 Ok(0) => self.fail(),
                 Ok(count) => {
                     taken += count;
                     self.spoke = true;
                     self.advance(count);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => self.fail(),
             }
@@ -178,23 +178,23 @@ impl Stream {
         if !self.listens() || !(self.broken || self.is_readable()) {
             return Reading::Nothing;
         }
-        match self.io.get_ref().read(buffer) {
+        let room = buffer.len();
+        match self.source.read(|mut socket| socket.read(buffer)) {
             Ok(0) => {
                 self.ended = true;
                 // After a reset was told to whoever wrote, reading only ends.
                 Reading::End(if self.broken { StreamEnd::Broken } else { StreamEnd::Finished })
             }
             Ok(count) => {
-                // Less than there was room for: that was all, or the reactor says that it was not.
-                self.readable = count == buffer.len();
+                if count < room {
+                    self.source.drained();
+                }
                 Reading::Bytes(count)
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted => Reading::Nothing,
-                io::ErrorKind::WouldBlock => {
-                    self.readable = false;
-                    if self.broken { Reading::End(StreamEnd::Broken) } else { Reading::Nothing }
-                }
+                io::ErrorKind::WouldBlock if self.broken => Reading::End(StreamEnd::Broken),
+                io::ErrorKind::WouldBlock => Reading::Nothing,
                 _ => Reading::End(StreamEnd::Broken),
             },
         }
@@ -208,7 +208,7 @@ impl Stream {
         self.write();
         if self.phase == Phase::Closing && self.out.is_empty() {
             self.phase = Phase::Finished;
-            self.broken |= self.io.get_ref().shutdown(Shutdown::Write).is_err();
+            self.broken |= self.source.look(|socket| socket.shutdown(Shutdown::Write)).is_err();
         }
         if self.broken {
             return true;
@@ -231,25 +231,18 @@ impl Stream {
     }
 
     fn is_readable(&mut self) -> bool {
-        if !self.readable {
-            match self.io.poll_readable(&mut Context::from_waker(&self.waker)) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(())) => self.readable = true,
-                // The reactor will never wake it.
-                Poll::Ready(Err(_)) => self.fail(),
-            }
-        }
-        true
+        let readable = self.source.is_readable();
+        readable.unwrap_or_else(|_| self.is_lost())
     }
 
     fn is_writable(&mut self) -> bool {
-        if !self.writable {
-            match self.io.poll_writable(&mut Context::from_waker(&self.waker)) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(())) => self.writable = true,
-                Poll::Ready(Err(_)) => self.fail(),
-            }
-        }
+        let writable = self.source.is_writable();
+        writable.unwrap_or_else(|_| self.is_lost())
+    }
+
+    /// The loop will never wake it.
+    fn is_lost(&mut self) -> bool {
+        self.fail();
         true
     }
 
@@ -271,14 +264,14 @@ impl Stream {
 }
 
 /// Opens a socket bound to `source` that is connecting.
-fn connect(source: SocketAddr, remote: SocketAddr) -> io::Result<TcpStream> {
+fn connect(source: SocketAddr, remote: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
     socket.bind(&source.into())?;
     match socket.connect(&remote.into()) {
         Err(error) if !is_under_way(&error) => Err(error),
-        Ok(()) | Err(_) => Ok(socket.into()),
+        Ok(()) | Err(_) => Ok(socket),
     }
 }
 

@@ -5,20 +5,17 @@
 //! so that several pieces that are to be sent leave together.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::future::poll_fn;
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::task::Poll;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use landfall_core::{Interface, StreamCommand, StreamEnd, StreamEvent, StreamId};
-use socket2::SockRef;
+use socket2::Socket;
 use tracing::debug;
 
 use crate::counters::StreamCounters;
 use crate::listener::{Listener, descriptors};
+use crate::reactor::Reactor;
 use crate::stream::{Reading, Stream, interface_of, scoped};
-use crate::wakes::Wakes;
 
 /// The most bytes that one event hands over.
 pub(crate) const PIECE: usize = 64 * 1024;
@@ -38,14 +35,16 @@ const MOST_CLOSING: usize = 256;
 const RESERVE: usize = 128;
 
 #[derive(Debug)]
-pub(crate) struct Streams {
-    listener: Option<Listener>,
+pub(crate) struct Streams<R: Reactor> {
+    reactor: R,
+    listener: Option<Listener<R::Source>>,
+    /// Somebody may be waiting to be accepted.
+    connects: bool,
     /// The interfaces in use.
     links: Vec<Interface>,
-    table: BTreeMap<StreamId, Entry>,
+    table: BTreeMap<StreamId, Entry<R::Source>>,
     /// Those that can do something, in the order of their turns.
     queue: VecDeque<StreamId>,
-    wakes: Arc<Wakes>,
     deadlines: BTreeSet<(Instant, StreamId)>,
     closing: usize,
     accepted: u64,
@@ -55,15 +54,15 @@ pub(crate) struct Streams {
 }
 
 #[derive(Debug)]
-struct Entry {
-    state: State,
+struct Entry<S> {
+    state: State<S>,
     queued: bool,
     deadline: Option<Instant>,
 }
 
 #[derive(Debug)]
-enum State {
-    Live(Stream),
+enum State<S> {
+    Live(Stream<S>),
     /// It could not be made; that is still to be told.
     Failed(StreamEnd),
 }
@@ -92,15 +91,16 @@ impl Turn {
     }
 }
 
-impl Streams {
+impl<R: Reactor> Streams<R> {
     /// None yet. Without a listener only those that the engine asks for.
-    pub(crate) fn new(listener: Option<Listener>) -> Self {
+    pub(crate) fn new(reactor: R, listener: Option<Listener<R::Source>>) -> Self {
         Self {
+            reactor,
+            connects: listener.is_some(),
             listener,
             links: Vec::new(),
             table: BTreeMap::new(),
             queue: VecDeque::new(),
-            wakes: Arc::default(),
             deadlines: BTreeSet::new(),
             closing: 0,
             accepted: 0,
@@ -138,16 +138,19 @@ impl Streams {
         self.queue(id);
     }
 
-    /// Waits for a stream that can do something, or somebody who connects.
-    pub(crate) async fn ready(&mut self) {
-        poll_fn(|context| {
-            for id in self.wakes.take(context.waker()) {
-                self.queue(id);
-            }
-            let connects = self.listener.as_mut().is_some_and(|listener| listener.poll(context));
-            if connects || !self.queue.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+    /// A stream may be able to do something.
+    pub(crate) fn wake(&mut self, id: StreamId) {
+        self.queue(id);
+    }
+
+    /// Somebody may be waiting to be accepted.
+    pub(crate) fn knock(&mut self) {
+        self.connects = true;
+    }
+
+    /// Whether there is something to do already.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.connects || !self.queue.is_empty()
     }
 
     /// The next thing that happened within this turn.
@@ -156,6 +159,8 @@ impl Streams {
             turn.accepts -= 1;
             let Some((socket, remote)) = self.connection() else {
                 turn.accepts = 0;
+                // Asked, so that the loop says when somebody comes.
+                self.connects = self.listener.as_mut().is_some_and(Listener::is_readable);
                 break;
             };
             if let Some(event) = self.admit(socket, remote) {
@@ -219,7 +224,7 @@ impl Streams {
     /// Gives up what took too long, and accepts again after a pause.
     pub(crate) fn expire(&mut self, now: Instant) {
         if let Some(listener) = &mut self.listener {
-            listener.resume(now);
+            self.connects |= listener.resume(now);
         }
         while let Some(&(at, id)) = self.deadlines.first()
             && at <= now
@@ -248,8 +253,11 @@ impl Streams {
         closing.into_iter().for_each(|id| self.settle(id, buffer));
     }
 
-    fn connection(&mut self) -> Option<(TcpStream, SocketAddr)> {
-        let listener = self.listener.as_mut().filter(|listener| listener.is_readable())?;
+    fn connection(&mut self) -> Option<(Socket, SocketAddr)> {
+        let listener = self.listener.as_mut().filter(|_| self.connects)?;
+        if !listener.is_readable() {
+            return None;
+        }
         if self.table.len() >= self.most {
             listener.pause("this process may open no more files", &mut self.counters);
             return None;
@@ -258,17 +266,17 @@ impl Streams {
     }
 
     /// Takes a connection in, unless it was made to an address that is not in use.
-    fn admit(&mut self, socket: TcpStream, remote: SocketAddr) -> Option<(StreamId, StreamEvent<'static>)> {
-        let local = socket.local_addr().ok()?;
+    fn admit(&mut self, socket: Socket, remote: SocketAddr) -> Option<(StreamId, StreamEvent<'static>)> {
+        let local = socket.local_addr().ok()?.as_socket()?;
         let Some(interface) = interface_of(&self.links, local) else {
             debug!(%local, %remote, "closed at once: that address is not in use");
             self.counters.misconnected += 1;
             // No reason to remember it, on either side.
-            let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+            let _ = socket.set_linger(Some(Duration::ZERO));
             return None;
         };
         let id = StreamId::Accepted(self.accepted);
-        let stream = Stream::accepted(socket, self.wakes.waker(id)).ok()?;
+        let stream = Stream::accepted(&self.reactor, socket, id).ok()?;
         self.accepted += 1;
         self.counters.accepted += 1;
         self.table.insert(id, Entry { state: State::Live(stream), queued: false, deadline: None });
@@ -283,7 +291,7 @@ impl Streams {
         }
         self.counters.dialled += 1;
         let link = self.links.iter().find(|link| link.index == interface);
-        let made = link.ok_or(StreamEnd::Unreachable).and_then(|l| Stream::dial(l, remote, self.wakes.waker(id)));
+        let made = link.ok_or(StreamEnd::Unreachable).and_then(|l| Stream::dial(&self.reactor, l, remote, id));
         let state = made.map_or_else(State::Failed, State::Live);
         debug!(%remote, interface, failed = matches!(state, State::Failed(_)), "connecting");
         let deadline = matches!(state, State::Live(_)).then(|| Instant::now() + CONNECT_PATIENCE);
@@ -355,7 +363,7 @@ impl Streams {
     }
 
     /// The stream, while the engine hears of it.
-    fn open(&mut self, id: StreamId) -> Option<&mut Stream> {
+    fn open(&mut self, id: StreamId) -> Option<&mut Stream<R::Source>> {
         match &mut self.table.get_mut(&id)?.state {
             State::Live(stream) if !stream.is_closing() => Some(stream),
             State::Live(_) | State::Failed(_) => None,

@@ -3,16 +3,16 @@
 use std::array;
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 
 use landfall_core::{Channel, Transmit};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
-use smol::Async;
 use tracing::{debug, info, trace, warn};
 
 use crate::counters::DriverCounters;
 use crate::endpoint::Endpoint;
 use crate::fragments;
+use crate::reactor::{Kind, Reactor, Source, Token};
 
 /// How many datagrams wait for a socket that is not ready to send; over it the oldest are lost.
 const BACKLOG: usize = 64;
@@ -24,10 +24,14 @@ const BATCH: usize = 8;
 const BUFFER: usize = 65_535;
 
 #[derive(Debug)]
-pub(crate) struct Port {
+pub(crate) struct Port<S> {
+    /// Distinguishes it from all others that this node ever opened.
+    pub(crate) number: u64,
     pub(crate) endpoint: Endpoint,
     pub(crate) local: SocketAddr,
-    pub(crate) io: Async<UdpSocket>,
+    pub(crate) source: S,
+    /// It stands in the queue of those that can do something.
+    pub(crate) queued: bool,
     state: UdpSocketState,
     backlog: VecDeque<Transmit>,
     send_failures: u32,
@@ -35,24 +39,36 @@ pub(crate) struct Port {
     pub(crate) receive_failures: u32,
 }
 
-impl Port {
-    pub(crate) fn open(endpoint: Endpoint) -> io::Result<Self> {
+impl<S: Source> Port<S> {
+    pub(crate) fn open(reactor: &impl Reactor<Source = S>, number: u64, endpoint: Endpoint) -> io::Result<Self> {
         let socket = endpoint.open()?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        let local = socket.local_addr()?;
+        let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         if endpoint.channel() == Channel::Mdns {
             fragments::allow(&socket, local.is_ipv4())?;
         }
         debug!(interface = ?endpoint.name, index = endpoint.interface, %local, role = ?endpoint.role, "opened a socket");
         let backlog = VecDeque::new();
-        Ok(Self { endpoint, local, io: Async::new(socket)?, state, backlog, send_failures: 0, receive_failures: 0 })
+        let source = reactor.register(socket, Kind::Datagrams, Token::Port(number))?;
+        Ok(Self {
+            number,
+            endpoint,
+            local,
+            source,
+            queued: false,
+            state,
+            backlog,
+            send_failures: 0,
+            receive_failures: 0,
+        })
     }
 
     /// Receives what is there, up to a batch; `WouldBlock` when nothing is.
     pub(crate) fn receive(&mut self, batch: &mut Batch) -> io::Result<()> {
         batch.filled = 0;
         let mut buffers = batch.buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
-        batch.filled = self.state.recv(UdpSockRef::from(self.io.get_ref()), &mut buffers, &mut batch.meta)?;
+        let Self { source, state, .. } = self;
+        batch.filled = source.read(|socket| state.recv(UdpSockRef::from(socket), &mut buffers, &mut batch.meta))?;
         self.receive_failures = 0;
         Ok(())
     }
@@ -71,6 +87,14 @@ impl Port {
         self.backlog.push_back(transmit);
     }
 
+    /// Whether it can do something now; if not, the loop says when it can.
+    pub(crate) fn is_ready(&mut self) -> bool {
+        // An error is readable, too: receiving tells what it is. Both are asked, so that both are waited for.
+        let can_read = self.source.is_readable().unwrap_or(true);
+        let can_write = self.is_waiting() && self.source.is_writable().unwrap_or(true);
+        can_read || can_write
+    }
+
     pub(crate) fn is_waiting(&self) -> bool {
         !self.backlog.is_empty()
     }
@@ -85,7 +109,7 @@ impl Port {
                 segment_size: None,
                 src_ip: None,
             };
-            let result = self.state.try_send(UdpSockRef::from(self.io.get_ref()), &datagram);
+            let result = self.source.write(|socket| self.state.try_send(UdpSockRef::from(socket), &datagram));
             let (destination, length) = (transmit.destination, transmit.payload.len());
             match result {
                 Ok(()) => {
@@ -121,7 +145,7 @@ impl Port {
 }
 
 /// Room for what one system call receives. One serves all sockets.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Batch {
     buffers: [Box<[u8]>; BATCH],
     meta: [RecvMeta; BATCH],
@@ -161,11 +185,18 @@ mod tests {
 
     use super::*;
     use crate::endpoint::Role;
+    use crate::polled::Polled;
+
+    type Port = super::Port<<Polled as Reactor>::Source>;
+
+    fn open(role: Role) -> Port {
+        Port::open(&Polled::default(), 0, Endpoint { interface: 1, name: "lo".to_owned(), role }).unwrap()
+    }
 
     fn port() -> Port {
         let prefix = InterfaceAddress { ip: Ipv4Addr::LOCALHOST.into(), prefix: 8 };
         let role = Role::UnicastV4(prefix, Ipv4Addr::LOCALHOST);
-        Port::open(Endpoint { interface: 1, name: "lo".to_owned(), role }).unwrap()
+        open(role)
     }
 
     fn transmit(to: SocketAddr, payload: Vec<u8>) -> Transmit {
@@ -182,25 +213,22 @@ mod tests {
 
     #[test]
     fn datagrams_of_all_sizes_arrive_whole_with_their_source_and_destination() {
-        smol::block_on(async {
-            let (mut from, mut to) = (port(), port());
-            let mut counters = DriverCounters::default();
-            let sizes = [0, 1, 1200, 9000, 20_000];
-            for size in sizes {
-                from.send(transmit(to.local, vec![7; size]), &mut counters);
+        let (mut from, mut to) = (port(), port());
+        let mut counters = DriverCounters::default();
+        let sizes = [0, 1, 1200, 9000, 20_000];
+        for size in sizes {
+            from.send(transmit(to.local, vec![7; size]), &mut counters);
+        }
+        assert_eq!(counters.sent, sizes.len() as u64);
+        let (mut batch, mut lengths) = (Batch::new(), Vec::new());
+        // What is sent over loopback is there when it was sent.
+        while to.receive(&mut batch).is_ok() {
+            for (meta, datagram) in batch.datagrams() {
+                assert_eq!((meta.addr, meta.dst_ip), (from.local, Some(to.local.ip())));
+                lengths.push(datagram.len());
             }
-            assert_eq!(counters.sent, sizes.len() as u64);
-            let (mut batch, mut lengths) = (Batch::new(), Vec::new());
-            while lengths.len() < sizes.len() {
-                to.io.readable().await.unwrap();
-                to.receive(&mut batch).unwrap();
-                for (meta, datagram) in batch.datagrams() {
-                    assert_eq!((meta.addr, meta.dst_ip), (from.local, Some(to.local.ip())));
-                    lengths.push(datagram.len());
-                }
-            }
-            assert_eq!(lengths, sizes);
-        });
+        }
+        assert_eq!(lengths, sizes);
     }
 
     #[cfg(target_os = "linux")]
@@ -208,13 +236,12 @@ mod tests {
     fn multicast_dns_may_be_fragmented_and_nothing_else() {
         use nix::sys::socket::{getsockopt, sockopt::Ipv6DontFrag};
         use rustix::net::sockopt::{Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, ip_mtu_discover, ipv6_mtu_discover};
-        let on_loopback = |role| Port::open(Endpoint { interface: 1, name: "lo".to_owned(), role }).unwrap();
-        let discovery = |port: &Port| ip_mtu_discover(port.io.get_ref()).unwrap();
-        assert_eq!(discovery(&on_loopback(Role::MdnsV4(Ipv4Addr::LOCALHOST))), Ipv4PathMtuDiscovery::DONT);
+        let discovery = |port: &Port| port.source.look(|socket| ip_mtu_discover(socket).unwrap());
+        assert_eq!(discovery(&open(Role::MdnsV4(Ipv4Addr::LOCALHOST))), Ipv4PathMtuDiscovery::DONT);
         assert_eq!(discovery(&port()), Ipv4PathMtuDiscovery::PROBE);
-        let v6 = on_loopback(Role::MdnsV6);
-        assert!(!getsockopt(v6.io.get_ref(), Ipv6DontFrag).unwrap());
-        assert_eq!(ipv6_mtu_discover(v6.io.get_ref()).unwrap(), Ipv6PathMtuDiscovery::DONT);
+        let v6 = open(Role::MdnsV6);
+        v6.source.look(|socket| assert!(!getsockopt(socket, Ipv6DontFrag).unwrap()));
+        v6.source.look(|socket| assert_eq!(ipv6_mtu_discover(socket).unwrap(), Ipv6PathMtuDiscovery::DONT));
     }
 
     #[test]

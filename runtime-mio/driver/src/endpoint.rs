@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use landfall_core::{Channel, Interface, InterfaceAddress};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
@@ -143,7 +143,7 @@ impl Endpoint {
     }
 
     /// Opens it: bound, with its options set, its groups joined, not blocking.
-    pub(crate) fn open(&self) -> io::Result<UdpSocket> {
+    pub(crate) fn open(&self) -> io::Result<Socket> {
         let socket = match &self.role {
             Role::Broadcast(address) => {
                 let socket = shared(Domain::IPV4)?;
@@ -194,7 +194,7 @@ impl Endpoint {
             }
         };
         socket.set_nonblocking(true)?;
-        Ok(socket.into())
+        Ok(socket)
     }
 
     fn own(&self, ip: IpAddr, port: u16) -> SocketAddr {
@@ -446,7 +446,7 @@ mod tests {
         let endpoints = Endpoint::all_of(&loopback, Families { mdns: false, ..ALL });
         let open = || endpoints.iter().map(|endpoint| endpoint.open().unwrap()).collect::<Vec<_>>();
         let (one, two) = (open(), open());
-        let address = |socket: &UdpSocket| socket.local_addr().unwrap();
+        let address = |socket: &Socket| socket.local_addr().unwrap().as_socket();
         assert_eq!(address(&one[0]), address(&two[0]));
         assert_ne!(address(&one[1]), address(&two[1]));
     }

@@ -6,16 +6,18 @@ use std::io;
 use std::sync::Arc;
 
 use landfall_core::{Config, ConfigError, Engine, Keyring};
-use smol::channel::unbounded;
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::driver::Driver;
 use crate::endpoint::{Endpoint, Families};
-use crate::handle::{Handle, connect};
+use crate::host::{Desk, Host, Phase, piece};
 use crate::interfaces::interfaces;
 use crate::journal::Journal;
+use crate::links::Links;
 use crate::listener::{Listener, SESSION_PORT};
+use crate::port::Batch;
+use crate::reactor::{Reactor, Source, Token};
+use crate::results::Results;
 use crate::sockets::Sockets;
 use crate::store::{MemoryStore, Store};
 use crate::streams::Streams;
@@ -35,12 +37,9 @@ pub struct NodeOptions {
     beacon: bool,
     mdns: bool,
     sessions: bool,
-    offload_above: u32,
+    threads: Option<bool>,
+    offload_above: Option<u32>,
 }
-
-/// A node that is ready to run.
-#[must_use = "a node does nothing until it is run"]
-pub struct Node(Driver);
 
 /// Why a node cannot be started.
 #[derive(Debug)]
@@ -64,7 +63,8 @@ impl NodeOptions {
             beacon: true,
             mdns: false,
             sessions: true,
-            offload_above: WORTH_A_THREAD,
+            threads: None,
+            offload_above: None,
         }
     }
 
@@ -106,7 +106,7 @@ impl NodeOptions {
     /// Whether to open sockets for multicast DNS, on port 5353 beside whoever else is there. Off unless asked for.
     ///
     /// What is sent to that port of one of the machine's own addresses is heard only if `Config::mdns_unicast` says that no
-    /// other program shares the port. Where one turns out to, [`NodeOptions::build`] warns and leaves such datagrams to it.
+    /// other program shares the port. Where one turns out to, a warning says so and such datagrams are left to it.
     #[must_use]
     pub fn mdns(mut self, mdns: bool) -> Self {
         self.mdns = mdns;
@@ -117,31 +117,43 @@ impl NodeOptions {
     /// one without. Without it the node can open sessions and nobody can open one to it.
     ///
     /// The port is `Config::tcp_port`, or 17892 if that is 0; if it is taken, one of the system's choice.
-    /// [`NodeOptions::build`] opens it and announces which it is.
+    /// The node opens it when it is made, and announces which it is.
     #[must_use]
     pub fn sessions(mut self, sessions: bool) -> Self {
         self.sessions = sessions;
         self
     }
 
-    /// Jobs that cost more than this many microseconds are run on another thread, the others on the loop. 200 unless
-    /// said otherwise; 0 for a keyring that has to wait for its key.
+    /// Whether there may be threads besides the loop's: one for the store, some for costly jobs, and one now and then that
+    /// lists the interfaces. Each driver says what holds if this is not called.
     #[must_use]
-    pub fn offload_above(mut self, micros: u32) -> Self {
-        self.offload_above = micros;
+    pub fn threads(mut self, threads: bool) -> Self {
+        self.threads = Some(threads);
         self
     }
 
-    /// Puts it together. The node opens its sockets when it is run, all but the port for sessions.
+    /// Jobs that cost more than this many microseconds are run on another thread, the others on the loop. 200 unless
+    /// said otherwise, or none where there may be no threads; 0 for a keyring that has to wait for its key.
+    #[must_use]
+    pub fn offload_above(mut self, micros: u32) -> Self {
+        self.offload_above = Some(micros);
+        self
+    }
+
+    /// Puts it together, for an event loop. The node opens its sockets in its first turns, all but the port for sessions.
+    /// `threads` is what holds unless [`NodeOptions::threads`] said otherwise.
     ///
     /// # Errors
     /// When the configuration is refused, or the system gives no seed or no thread.
-    pub fn build(self) -> Result<(Node, Handle), StartError> {
-        let Self { mut config, keyring, store, mut tap, seed, beacon, mdns, sessions, offload_above } = self;
+    pub fn host<R: Reactor>(self, reactor: &R, threads: bool) -> Result<Host<R>, StartError> {
+        let Self { mut config, keyring, store, mut tap, seed, beacon, mdns, sessions, threads: wanted, offload_above } =
+            self;
+        let threads = wanted.unwrap_or(threads);
+        let offload_above = offload_above.unwrap_or(if threads { WORTH_A_THREAD } else { u32::MAX });
         config.mdns_unicast = mdns && config.mdns_unicast && has_mdns_port(&config);
         let mdns_unicast = config.mdns_unicast;
         let families = Families { ipv4: config.ipv4, ipv6: config.ipv6, beacon, mdns, mdns_unicast };
-        let listener = if sessions && config.identity.is_some() { listen(&mut config) } else { None };
+        let listener = if sessions && config.identity.is_some() { listen(reactor, &mut config) } else { None };
         let seed = seed.map_or_else(crate::seed, Ok).map_err(StartError::System)?;
         let clock = Clock::start();
         let now = clock.now();
@@ -149,46 +161,50 @@ impl NodeOptions {
             tap.start(&config, &seed, now, clock.told());
         }
         let engine = Engine::new(config, seed, now, clock.told()).map_err(StartError::Config)?;
-        let (finish, done) = unbounded();
-        let journal = Journal::start(store, finish.clone()).map_err(StartError::System)?;
-        let (handle, inlet) = connect();
-        let driver = Driver {
-            engine,
-            clock,
-            sockets: Sockets::new(families),
-            streams: Streams::new(listener),
-            inlet,
-            journal,
-            workers: Workers::new(Arc::clone(&keyring), finish),
+        let (results, done) = Results::new(reactor.waker(Token::Results));
+        let journal = if threads {
+            Journal::elsewhere(store, results.clone()).map_err(StartError::System)?
+        } else {
+            Journal::here(store)
+        };
+        let workers = Workers::new(Arc::clone(&keyring), results.clone());
+        let desk = Desk {
             keyring,
             tap,
+            journal: Some(journal),
             offload_above,
+            workers,
             jobs: VecDeque::new(),
+            threads,
+            results,
             done,
-            listed: Vec::new(),
-            told: None,
-            stop_by: None,
-            stopped: false,
+            more: false,
+            events: VecDeque::new(),
         };
-        Ok((Node(driver), handle))
-    }
-}
-
-impl Node {
-    /// Runs the node until it is stopped through its handle: by [`Handle::stop`] or `Command::Stop`. Dropping the future
-    /// ends it as a crash would, without goodbyes.
-    ///
-    /// # Errors
-    /// When the system does not list its network interfaces. Trouble with one of them is logged, and tried again.
-    pub async fn run(self) -> io::Result<()> {
-        self.0.run().await
+        let mut host = Host {
+            engine,
+            clock,
+            sockets: Sockets::new(reactor.clone(), families),
+            streams: Streams::new(reactor.clone(), listener),
+            links: Links::new(reactor),
+            desk,
+            listed: None,
+            told: None,
+            phase: Phase::Running,
+            stopped: false,
+            batch: Batch::new(),
+            piece: piece(),
+        };
+        // What the engine wants from its birth on, such as a record stored before it says a word.
+        host.drain(now);
+        Ok(host)
     }
 }
 
 /// Opens the port for sessions and notes which it is, so that the first announce tells.
-fn listen(config: &mut Config) -> Option<Listener> {
+fn listen<S: Source>(reactor: &impl Reactor<Source = S>, config: &mut Config) -> Option<Listener<S>> {
     let wanted = if config.tcp_port == 0 { SESSION_PORT } else { config.tcp_port };
-    let listener = Listener::open(config.ipv4, config.ipv6, wanted);
+    let listener = Listener::open(reactor, config.ipv4, config.ipv6, wanted);
     config.tcp_port = listener.as_ref().map_or(0, Listener::port);
     listener
         .map_err(|error| {
@@ -231,12 +247,6 @@ impl fmt::Debug for NodeOptions {
             .field("sessions", &self.sessions)
             .field("offload_above", &self.offload_above)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").finish_non_exhaustive()
     }
 }
 

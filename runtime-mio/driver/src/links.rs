@@ -1,0 +1,161 @@
+//! Notices that this machine's interfaces may have changed, and says when to look.
+//!
+//! More than addresses matters: a cable that is plugged in, an address whose duplicate detection ends. On Linux a netlink
+//! socket says that something changed, and not what; elsewhere the crate netwatcher says that addresses came or went. What
+//! is there is then read by [`interfaces`](crate::interfaces) and compared. Nothing is read while nothing is notified.
+
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use crate::reactor::Reactor;
+
+/// Notifications come in swarms: the list is read when they pause for so long,
+const PAUSE: Duration = Duration::from_millis(50);
+/// or when they have been going on for so long.
+const LONGEST_SWARM: Duration = Duration::from_millis(250);
+/// When the list is read once more after a swarm: routes follow addresses, and nobody notifies of them.
+const AFTERWARDS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+/// How often the list is read on a system that does not notify.
+const UNNOTIFIED: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub(crate) struct Links<R: Reactor> {
+    /// None on a system that does not notify.
+    notifications: Option<system::Notifications<R>>,
+    due: Option<Instant>,
+    /// When the swarm that is going on ends at the latest.
+    swarm: Option<Instant>,
+    /// How many looks came after the last swarm.
+    looks: usize,
+}
+
+impl<R: Reactor> Links<R> {
+    /// Looks at once, and then after each change.
+    pub(crate) fn new(reactor: &R) -> Self {
+        let notifications = system::Notifications::subscribe(reactor);
+        if let Err(error) = &notifications {
+            warn!(
+                "the system does not notify of interface changes ({error}); they are looked for every {UNNOTIFIED:?}"
+            );
+        }
+        Self { notifications: notifications.ok(), due: Some(Instant::now()), swarm: None, looks: 0 }
+    }
+
+    /// The system may have notified.
+    pub(crate) fn wake(&mut self) {
+        if self.notifications.as_mut().is_some_and(system::Notifications::take) {
+            self.notified(Instant::now());
+        }
+    }
+
+    fn notified(&mut self, now: Instant) {
+        let end = *self.swarm.get_or_insert(now + LONGEST_SWARM);
+        self.due = Some(end.min(now + PAUSE));
+        self.looks = 0;
+    }
+
+    /// When to look.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether it is time to look at the interfaces.
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
+        if self.due.is_none_or(|due| due > now) {
+            return false;
+        }
+        self.swarm = None;
+        let again = AFTERWARDS.get(self.looks).or_else(|| self.notifications.is_none().then_some(&UNNOTIFIED));
+        self.due = again.map(|delay| now + *delay);
+        self.looks = self.looks.saturating_add(1);
+        true
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::io;
+
+    use rustix::net::netlink::SocketAddrNetlink;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+    use socket2::Socket;
+
+    use crate::reactor::{Kind, Reactor, Source, Token};
+
+    /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR`, rtnetlink(7).
+    const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+
+    #[derive(Debug)]
+    pub(super) struct Notifications<R: Reactor>(R::Source);
+
+    impl<R: Reactor> Notifications<R> {
+        pub(super) fn subscribe(reactor: &R) -> io::Result<Self> {
+            // Protocol 0, which is none in particular, is NETLINK_ROUTE.
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+            bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+            let mut source = reactor.register(Socket::from(socket), Kind::Notifications, Token::Links)?;
+            // So that a loop which is to be asked is.
+            source.is_readable()?;
+            Ok(Self(source))
+        }
+
+        /// Whether there was a notification. What it says is not looked at.
+        pub(super) fn take(&mut self) -> bool {
+            let mut any = false;
+            while self.0.is_readable().unwrap_or(false) {
+                let mut buffer = [0; 4096];
+                match self.0.read(|mut socket| io::Read::read(&mut socket, &mut buffer)) {
+                    Ok(_) => any = true,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    // Some were lost, for want of room: a notification, too.
+                    Err(_) => return true,
+                }
+            }
+            any
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use std::io;
+    use std::marker::PhantomData;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use netwatcher::WatchHandle;
+
+    use crate::reactor::{Reactor, Token};
+
+    pub(super) struct Notifications<R> {
+        notified: Arc<AtomicBool>,
+        _watch: WatchHandle,
+        _reactor: PhantomData<R>,
+    }
+
+    impl<R: Reactor> Notifications<R> {
+        pub(super) fn subscribe(reactor: &R) -> io::Result<Self> {
+            let notified = Arc::new(AtomicBool::new(false));
+            let (told, waker) = (Arc::clone(&notified), reactor.waker(Token::Links));
+            let watch = netwatcher::watch_interfaces_with_callback(move |_| {
+                told.store(true, Ordering::Release);
+                waker.wake_by_ref();
+            });
+            let _watch = watch.map_err(io::Error::other)?;
+            Ok(Self { notified, _watch, _reactor: PhantomData })
+        }
+
+        pub(super) fn take(&mut self) -> bool {
+            self.notified.swap(false, Ordering::AcqRel)
+        }
+    }
+
+    impl<R> std::fmt::Debug for Notifications<R> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Notifications").field("notified", &self.notified).finish_non_exhaustive()
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The scenarios that every driver has to pass, run in a loop that was there before the node.
+
+#![cfg(unix)]
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use landfall_core::{Command, Event};
+use landfall_mio::{Node, NodeOptions, Notice};
+use landfall_testvectors::conformance::{Ask, Remote, scenarios};
+use mio::{Events, Poll, Token, Waker};
+
+scenarios!(start);
+
+/// A loop on a thread of its own, with a node in it.
+struct Elsewhere {
+    asks: Sender<Ask>,
+    waker: Arc<Waker>,
+    events: Receiver<Event>,
+    thread: Option<JoinHandle<()>>,
+}
+
+const OURS: Token = Token(7);
+const FIRST_OF_THE_NODE: Token = Token(8);
+
+fn start(options: NodeOptions) -> Box<dyn Remote> {
+    let poll = Poll::new().expect("a poll");
+    let waker = Arc::new(Waker::new(poll.registry(), OURS).expect("a waker"));
+    let node = Node::with_registry(options, poll.registry(), FIRST_OF_THE_NODE, Arc::clone(&waker));
+    let node = node.expect("it can be built");
+    let ((asks, asked), (tell, events)) = (channel(), channel());
+    let thread = Some(thread::spawn(move || run(poll, node, &asked, &tell)));
+    Box::new(Elsewhere { asks, waker, events, thread })
+}
+
+fn run(mut poll: Poll, mut node: Node, asked: &Receiver<Ask>, tell: &Sender<Event>) {
+    let mut events = Events::with_capacity(64);
+    while !node.is_over() {
+        poll.poll(&mut events, node.timeout()).expect("it polls");
+        for event in &events {
+            assert_eq!(node.handle(event), event.token() != OURS);
+        }
+        for ask in asked.try_iter() {
+            match ask {
+                Ask::Command(command, reply) => reply(node.command(command)),
+                Ask::Inspect(look) => look(node.engine()),
+                Ask::Counters(reply) => reply(node.counters()),
+            }
+        }
+        node.work().expect("it works");
+        while let Some(notice) = node.next_event() {
+            if let Notice::Event(event) = notice {
+                let _ = tell.send(event);
+            }
+        }
+    }
+}
+
+impl Remote for Elsewhere {
+    fn ask(&self, ask: Ask) -> bool {
+        let there = self.asks.send(ask).is_ok();
+        let _ = self.waker.wake();
+        there
+    }
+
+    fn next_event(&mut self, limit: Duration) -> Option<Event> {
+        self.events.recv_timeout(limit).ok()
+    }
+
+    fn stop(&mut self) {
+        self.ask(Ask::Command(Command::Stop, Box::new(drop)));
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it ended well");
+        }
+    }
+}
