@@ -200,6 +200,15 @@ impl Source for Registered {
         result
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn drained(&mut self) {
+        // recvmmsg(2) stops short of what it was asked for only when the next one would block. A stream that came to its end
+        // says so in the next read alone, so it has to be read on.
+        if let Io::Datagrams(_) = self.io {
+            self.ready.fetch_and(!READABLE, Ordering::Relaxed);
+        }
+    }
+
     fn look<R>(&self, look: impl FnOnce(&Socket) -> R) -> R {
         match &self.io {
             Io::Datagrams(socket) => look(&SockRef::from(socket)),

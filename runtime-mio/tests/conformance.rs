@@ -1,8 +1,10 @@
-//! The scenarios that every driver has to pass, run in a loop that was there before the node.
+//! The scenarios that every driver has to pass: the first node of each in a loop that was there before it, the others with
+//! polls of their own.
 
 #![cfg(unix)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -17,7 +19,8 @@ scenarios!(start);
 /// A loop on a thread of its own, with a node in it.
 struct Elsewhere {
     asks: Sender<Ask>,
-    waker: Arc<Waker>,
+    /// None for a node that looks by itself now and then.
+    waker: Option<Arc<Waker>>,
     events: Receiver<Event>,
     thread: Option<JoinHandle<()>>,
 }
@@ -26,13 +29,31 @@ const OURS: Token = Token(7);
 const FIRST_OF_THE_NODE: Token = Token(8);
 
 fn start(options: NodeOptions) -> Box<dyn Remote> {
+    static IS_SECOND: AtomicBool = AtomicBool::new(false);
+    if IS_SECOND.swap(true, Ordering::Relaxed) { alone(options) } else { guest(options) }
+}
+
+fn guest(options: NodeOptions) -> Box<dyn Remote> {
     let poll = Poll::new().expect("a poll");
     let waker = Arc::new(Waker::new(poll.registry(), OURS).expect("a waker"));
     let node = Node::with_registry(options, poll.registry(), FIRST_OF_THE_NODE, Arc::clone(&waker));
     let node = node.expect("it can be built");
     let ((asks, asked), (tell, events)) = (channel(), channel());
     let thread = Some(thread::spawn(move || run(poll, node, &asked, &tell)));
-    Box::new(Elsewhere { asks, waker, events, thread })
+    Box::new(Elsewhere { asks, waker: Some(waker), events, thread })
+}
+
+fn alone(options: NodeOptions) -> Box<dyn Remote> {
+    let mut node = Node::new(options).expect("it can be built");
+    let ((asks, asked), (tell, events)) = (channel(), channel());
+    let thread = thread::spawn(move || {
+        while !node.is_over() {
+            node.turn(Some(Duration::from_millis(5))).expect("it turns");
+            answer(&mut node, &asked);
+            hand_on(&mut node, &tell);
+        }
+    });
+    Box::new(Elsewhere { asks, waker: None, events, thread: Some(thread) })
 }
 
 fn run(mut poll: Poll, mut node: Node, asked: &Receiver<Ask>, tell: &Sender<Event>) {
@@ -42,18 +63,26 @@ fn run(mut poll: Poll, mut node: Node, asked: &Receiver<Ask>, tell: &Sender<Even
         for event in &events {
             assert_eq!(node.handle(event), event.token() != OURS);
         }
-        for ask in asked.try_iter() {
-            match ask {
-                Ask::Command(command, reply) => reply(node.command(command)),
-                Ask::Inspect(look) => look(node.engine()),
-                Ask::Counters(reply) => reply(node.counters()),
-            }
-        }
         node.work().expect("it works");
-        while let Some(notice) = node.next_event() {
-            if let Notice::Event(event) = notice {
-                let _ = tell.send(event);
-            }
+        answer(&mut node, asked);
+        hand_on(&mut node, tell);
+    }
+}
+
+fn answer(node: &mut Node, asked: &Receiver<Ask>) {
+    for ask in asked.try_iter() {
+        match ask {
+            Ask::Command(command, reply) => reply(node.command(command)),
+            Ask::Inspect(look) => look(node.engine()),
+            Ask::Counters(reply) => reply(node.counters()),
+        }
+    }
+}
+
+fn hand_on(node: &mut Node, tell: &Sender<Event>) {
+    while let Some(notice) = node.next_event() {
+        if let Notice::Event(event) = notice {
+            let _ = tell.send(event);
         }
     }
 }
@@ -61,7 +90,9 @@ fn run(mut poll: Poll, mut node: Node, asked: &Receiver<Ask>, tell: &Sender<Even
 impl Remote for Elsewhere {
     fn ask(&self, ask: Ask) -> bool {
         let there = self.asks.send(ask).is_ok();
-        let _ = self.waker.wake();
+        if let Some(waker) = &self.waker {
+            let _ = waker.wake();
+        }
         there
     }
 

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use landfall_core::Command;
 use landfall_driver::{Host, NodeOptions, StartError, Token};
@@ -49,7 +50,7 @@ impl Node {
     /// When the system does not list its network interfaces. Trouble with one of them is logged, and tried again.
     pub async fn run(mut self) -> io::Result<()> {
         let mut woken: Vec<Token> = Vec::new();
-        let mut timer = Timer::never();
+        let (mut timer, mut set) = (Timer::never(), None);
         let mut stretch = 0;
         while !self.host.is_over() {
             self.host.turn()?;
@@ -60,9 +61,11 @@ impl Node {
             if stretch % TURNS_AT_A_STRETCH == 0 {
                 future::yield_now().await;
             }
-            match self.host.deadline() {
-                Some(deadline) => timer.set_at(deadline),
-                None => timer = Timer::never(),
+            let deadline = self.host.deadline();
+            // The reactor is told only of what it does not know: that costs more than a datagram.
+            if deadline != set || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                timer = deadline.map_or_else(Timer::never, Timer::at);
+                set = deadline;
             }
             poll_fn(|context| self.wait(&mut woken, &mut timer, context)).await;
             trace!(?woken, "awake");

@@ -69,6 +69,9 @@ impl<S: Source> Port<S> {
         let mut buffers = batch.buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
         let Self { source, state, .. } = self;
         batch.filled = source.read(|socket| state.recv(UdpSockRef::from(socket), &mut buffers, &mut batch.meta))?;
+        if batch.filled < BATCH {
+            source.drained();
+        }
         self.receive_failures = 0;
         Ok(())
     }

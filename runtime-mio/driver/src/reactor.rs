@@ -55,8 +55,8 @@ pub trait Source: fmt::Debug {
     /// Looks at the socket, without reading or writing.
     fn look<R>(&self, look: impl FnOnce(&Socket) -> R) -> R;
 
-    /// Fewer bytes came than there was room for. A loop that is asked anew after each read takes this for `WouldBlock`;
-    /// an edge-triggered one must not.
+    /// Less came than there was room for: fewer bytes of a stream, or fewer datagrams. A loop that is asked anew after each
+    /// read takes this for `WouldBlock`; an edge-triggered one only where the system has seen it.
     fn drained(&mut self) {}
 }
 

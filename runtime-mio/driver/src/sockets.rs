@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 use crate::counters::DriverCounters;
 use crate::endpoint::{Endpoint, Families, Role};
 use crate::port::{Batch, Port};
-use crate::reactor::Reactor;
+use crate::reactor::{Reactor, Source};
 
 /// An address that is not there is tried again so often,
 const SOON: Duration = Duration::from_millis(200);
@@ -200,6 +200,10 @@ impl<R: Reactor> Sockets<R> {
     /// Receives a batch from a socket. False when there is nothing more to receive at present.
     pub(crate) fn receive(&mut self, index: usize, batch: &mut Batch) -> bool {
         let Some(port) = self.ports.get_mut(index) else { return false };
+        // An error is readable, too: receiving tells what it is.
+        if !port.source.is_readable().unwrap_or(true) {
+            return false;
+        }
         let error = match port.receive(batch) {
             Ok(()) => return true,
             Err(error) => error,

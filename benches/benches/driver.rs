@@ -1,0 +1,293 @@
+//! What a driver adds to the engine: `cargo bench -p landfall-benches --bench driver`.
+//!
+//! One peer that the node knows sends datagrams over loopback as fast as it can. They are received by a bare loop on std::net, which
+//! calls the same engine for each, by the mio driver, and by the smol driver, in turns, in one run. The figure is the processor
+//! time of everything but the sender, for each datagram that was given to the engine; drops in the kernel cost nobody anything.
+//!
+//! The datagrams are the peer's last announce, over and over, so that what is measured is the way to the engine and not a
+//! signature: the engine looks at each and knows it.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant as StdInstant, SystemTime};
+
+use landfall_core::{
+    Action, Channel, Config, Datagram, Engine, Event, Input, Instant, Interface, InterfaceKind, Profile, Selection,
+    SoftwareKeyring, UnixTime,
+};
+use landfall_smol::{NodeOptions, interfaces};
+use rustix::time::{ClockId, clock_gettime};
+
+/// How long each is measured in a round.
+const SPAN: Duration = Duration::from_millis(700);
+const ROUNDS: usize = 7;
+/// What the drivers are to reach.
+const MOST: [(&str, f64); 2] = [("mio", 1.3), ("smol", 1.6)];
+const LEAST_PER_SECOND: f64 = 250_000.0;
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("this is measured by `cargo bench`, not by `cargo test`");
+        return;
+    }
+    let kinds: [(&str, fn() -> Running); 3] = [("a bare loop", bare), ("mio", mio), ("smol", smol)];
+    let mut times: [Vec<f64>; 3] = Default::default();
+    for _ in 0..ROUNDS {
+        for ((_, start), times) in kinds.iter().zip(&mut times) {
+            times.push(round(start()));
+        }
+    }
+    println!("{:<14} {:>14} {:>14} {:>10}", "", "ns a datagram", "a second", "ratio");
+    let medians = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    });
+    for ((name, _), median) in kinds.iter().zip(medians) {
+        let ratio = median / medians[0];
+        let too_much = MOST.iter().any(|(kind, most)| kind == name && ratio > *most);
+        let too_few = 1e9 / median < LEAST_PER_SECOND;
+        let verdict = if too_much || too_few { "  missed" } else { "" };
+        println!("{name:<14} {median:>14.0} {:>14.0} {ratio:>10.2}{verdict}", 1e9 / median);
+    }
+}
+
+/// A node that receives on a thread of its own until it is told to stop.
+struct Running {
+    /// Its own socket's address.
+    address: SocketAddr,
+    received: Arc<AtomicU64>,
+    online: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+/// Nanoseconds a datagram, of one node.
+fn round(node: Running) -> f64 {
+    let mut peer = Peer::new(node.address);
+    let begun = StdInstant::now();
+    while !node.online.load(Ordering::Relaxed) {
+        assert!(begun.elapsed() < LIMIT, "the node does not take the sender for a peer");
+        peer.talk();
+    }
+    let end = StdInstant::now() + SPAN;
+    let (mut received, mut used) = (node.received.load(Ordering::Relaxed), busy());
+    while StdInstant::now() < end {
+        peer.flood();
+    }
+    received = node.received.load(Ordering::Relaxed) - received;
+    used = busy() - used;
+    node.over.store(true, Ordering::Relaxed);
+    peer.flood();
+    node.thread.join().expect("it ends well");
+    used.as_nanos() as f64 / received.max(1) as f64
+}
+
+/// What this process used of processors, without this thread.
+fn busy() -> Duration {
+    let read = |clock| {
+        let time = clock_gettime(clock);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+    };
+    read(ClockId::ProcessCPUTime).saturating_sub(read(ClockId::ThreadCPUTime))
+}
+
+fn loopback() -> Interface {
+    let all = interfaces().expect("they can be listed");
+    let mut lo = all.into_iter().find(|it| it.kind == InterfaceKind::Loopback).expect("there is a loopback");
+    lo.addresses.retain(|address| address.ip.is_ipv4());
+    lo
+}
+
+fn config(secret: u8, name: &str) -> (Config, SoftwareKeyring) {
+    let keyring = SoftwareKeyring::from_seed(&[secret; 32]);
+    let profile = Profile { name: name.to_owned(), ..Profile::default() };
+    let interfaces = Selection::Only(vec![loopback().name]);
+    (Config { interfaces, ipv6: false, dns_sd: false, ..Config::node(keyring.id(), profile) }, keyring)
+}
+
+fn options() -> NodeOptions {
+    let (config, keyring) = config(1, "receiver");
+    NodeOptions::node(config, keyring).sessions(false)
+}
+
+/// An engine in a loop on std::net: one socket, jobs in place.
+struct Bare {
+    engine: Engine,
+    keyring: SoftwareKeyring,
+    socket: UdpSocket,
+    interface: u32,
+    start: StdInstant,
+    events: Vec<Event>,
+    /// The last announce that it wanted to send.
+    announce: Vec<u8>,
+    /// Where everything goes.
+    to: Option<SocketAddr>,
+}
+
+impl Bare {
+    fn new(secret: u8, name: &str, to: Option<SocketAddr>) -> Self {
+        let (config, keyring) = config(secret, name);
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        let mut lo = loopback();
+        lo.beacon_port = socket.local_addr().expect("an address").port();
+        let wall = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_millis();
+        let wall = UnixTime::from_millis(u64::try_from(wall).expect("a date"));
+        let engine = Engine::new(config, [secret; 32], Instant::ZERO, wall).expect("it is valid");
+        let (interface, start) = (lo.index, StdInstant::now());
+        let mut bare = Self { engine, keyring, socket, interface, start, events: Vec::new(), announce: Vec::new(), to };
+        bare.feed(Input::Interfaces(&[lo]));
+        bare
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.start.elapsed().as_micros()).expect("not for ages"))
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        let now = self.now();
+        self.engine.handle(input, now);
+        while let Some(action) = self.engine.poll_action() {
+            match action {
+                Action::Transmit(transmit) => {
+                    if transmit.destination.ip() == Ipv4Addr::new(127, 255, 255, 255) {
+                        self.announce = transmit.payload.to_vec();
+                    }
+                    let _ = self.socket.send_to(&transmit.payload, self.to.unwrap_or(transmit.destination));
+                }
+                Action::Job(job) => self.engine.handle(Input::Job(job.run(&self.keyring)), now),
+                Action::Persist(id, _) => self.engine.handle(Input::Persisted(id), now),
+                Action::Event(event) => self.events.push(event),
+                Action::Stream(..) => {}
+            }
+        }
+    }
+
+    /// Takes one datagram, waiting as long as the socket lets it, and rings.
+    fn turn(&mut self, buffer: &mut [u8]) -> bool {
+        let got = self.socket.recv_from(buffer);
+        if let Ok((length, source)) = got {
+            let payload = &buffer[..length];
+            let (channel, interface) = (Channel::Beacon, self.interface);
+            self.feed(Input::Datagram(Datagram { channel, interface, source, destination: None, payload }));
+        }
+        if self.engine.poll_timeout().is_some_and(|deadline| deadline <= self.now()) {
+            self.feed(Input::Timeout);
+        }
+        got.is_ok()
+    }
+}
+
+/// Who sends.
+struct Peer {
+    bare: Bare,
+    buffer: Vec<u8>,
+}
+
+impl Peer {
+    fn new(to: SocketAddr) -> Self {
+        let bare = Bare::new(2, "sender", Some(to));
+        bare.socket.set_read_timeout(Some(Duration::from_millis(1))).expect("it can wait");
+        Self { bare, buffer: vec![0; 9000] }
+    }
+
+    /// Answers, until it is known.
+    fn talk(&mut self) {
+        self.bare.turn(&mut self.buffer);
+    }
+
+    fn flood(&mut self) {
+        for _ in 0..256 {
+            let _ = self.bare.socket.send_to(&self.bare.announce, self.bare.to.expect("somebody"));
+        }
+    }
+}
+
+fn bare() -> Running {
+    let (received, online, over) = shared();
+    let mut bare = Bare::new(1, "receiver", None);
+    bare.socket.set_read_timeout(Some(Duration::from_millis(20))).expect("it can wait");
+    let address = bare.socket.local_addr().expect("an address");
+    let running = (Arc::clone(&received), Arc::clone(&online), Arc::clone(&over));
+    let thread = thread::spawn(move || {
+        let mut buffer = vec![0; 9000];
+        while !over.load(Ordering::Relaxed) {
+            if bare.turn(&mut buffer) {
+                received.fetch_add(1, Ordering::Relaxed);
+            }
+            for event in bare.events.drain(..) {
+                online.fetch_or(matches!(event, Event::PeerOnline { .. }), Ordering::Relaxed);
+            }
+        }
+    });
+    let (received, online, over) = running;
+    Running { address, received, online, over, thread }
+}
+
+fn mio() -> Running {
+    let (received, online, over) = shared();
+    let mut node = landfall_mio::Node::new(options()).expect("it can be built");
+    let address = loop {
+        node.turn(Some(Duration::from_millis(1))).expect("it turns");
+        if let Some(address) = own_address(node.engine()) {
+            break address;
+        }
+    };
+    let running = (Arc::clone(&received), Arc::clone(&online), Arc::clone(&over));
+    let thread = thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            node.turn(Some(Duration::from_millis(20))).expect("it turns");
+            while let Some(notice) = node.next_event() {
+                let is_online = matches!(notice, landfall_mio::Notice::Event(Event::PeerOnline { .. }));
+                online.fetch_or(is_online, Ordering::Relaxed);
+            }
+            received.store(node.counters().received, Ordering::Relaxed);
+        }
+    });
+    let (received, online, over) = running;
+    Running { address, received, online, over, thread }
+}
+
+fn smol() -> Running {
+    let (received, online, over) = shared();
+    let (node, handle) = landfall_smol::Node::new(options()).expect("it can be built");
+    let mut events = handle.subscribe();
+    let running = (Arc::clone(&received), Arc::clone(&online), Arc::clone(&over));
+    let asked = handle.clone();
+    let thread = thread::spawn(move || {
+        let watching = async {
+            while !over.load(Ordering::Relaxed) {
+                ::smol::Timer::after(Duration::from_millis(5)).await;
+                while let Some(notice) = events.try_next() {
+                    let is_online = matches!(notice, landfall_smol::Notice::Event(Event::PeerOnline { .. }));
+                    online.fetch_or(is_online, Ordering::Relaxed);
+                }
+                if let Ok(counters) = handle.counters().await {
+                    received.store(counters.received, Ordering::Relaxed);
+                }
+            }
+            Ok(())
+        };
+        ::smol::block_on(::smol::future::or(node.run(), watching)).expect("it runs");
+    });
+    let address = loop {
+        let found = ::smol::block_on(asked.inspect(own_address)).expect("it runs");
+        if let Some(address) = found {
+            break address;
+        }
+        thread::sleep(Duration::from_millis(1));
+    };
+    let (received, online, over) = running;
+    Running { address, received, online, over, thread }
+}
+
+fn shared() -> (Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>) {
+    Default::default()
+}
+
+fn own_address(engine: &Engine) -> Option<SocketAddr> {
+    let port = engine.interfaces().first().map(|interface| interface.beacon_port).filter(|port| *port > 0)?;
+    Some((Ipv4Addr::LOCALHOST, port).into())
+}
