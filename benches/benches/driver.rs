@@ -28,29 +28,29 @@ const MOST: [(&str, f64); 2] = [("mio", 1.3), ("smol", 1.6)];
 const LEAST_PER_SECOND: f64 = 250_000.0;
 const LIMIT: Duration = Duration::from_secs(10);
 
+type Start = fn() -> Running;
+const KINDS: [(&str, Start); 3] = [("a bare loop", bare), ("mio", mio), ("smol", smol)];
+
 fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("this is measured by `cargo bench`, not by `cargo test`");
         return;
     }
-    let kinds: [(&str, fn() -> Running); 3] = [("a bare loop", bare), ("mio", mio), ("smol", smol)];
-    let mut times: [Vec<f64>; 3] = Default::default();
+    let mut times: [Vec<Round>; 3] = Default::default();
     for _ in 0..ROUNDS {
-        for ((_, start), times) in kinds.iter().zip(&mut times) {
+        for ((_, start), times) in KINDS.iter().zip(&mut times) {
             times.push(round(start()));
         }
     }
-    println!("{:<14} {:>14} {:>14} {:>10}", "", "ns a datagram", "a second", "ratio");
-    let medians = times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    });
-    for ((name, _), median) in kinds.iter().zip(medians) {
-        let ratio = median / medians[0];
+    println!("{:<14} {:>14} {:>14} {:>10} {:>18}", "", "ns a datagram", "a second", "ratio", "datagrams a turn");
+    let medians = times.each_ref().map(|rounds| median(rounds.iter().map(|round| round.nanos)));
+    for (((name, _), rounds), nanos) in KINDS.iter().zip(&times).zip(medians) {
+        let batch = median(rounds.iter().map(|round| round.batch));
+        let ratio = nanos / medians[0];
         let too_much = MOST.iter().any(|(kind, most)| kind == name && ratio > *most);
-        let too_few = 1e9 / median < LEAST_PER_SECOND;
+        let too_few = 1e9 / nanos < LEAST_PER_SECOND;
         let verdict = if too_much || too_few { "  missed" } else { "" };
-        println!("{name:<14} {median:>14.0} {:>14.0} {ratio:>10.2}{verdict}", 1e9 / median);
+        println!("{name:<14} {nanos:>14.0} {:>14.0} {ratio:>10.2} {batch:>18.1}{verdict}", 1e9 / nanos);
     }
 }
 
@@ -59,13 +59,27 @@ struct Running {
     /// Its own socket's address.
     address: SocketAddr,
     received: Arc<AtomicU64>,
+    turns: Arc<AtomicU64>,
     online: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
     thread: thread::JoinHandle<()>,
 }
 
-/// Nanoseconds a datagram, of one node.
-fn round(node: Running) -> f64 {
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// What one node took.
+struct Round {
+    /// Nanoseconds a datagram.
+    nanos: f64,
+    /// How many datagrams were received in a turn of its loop.
+    batch: f64,
+}
+
+fn round(node: Running) -> Round {
     let mut peer = Peer::new(node.address);
     let begun = StdInstant::now();
     while !node.online.load(Ordering::Relaxed) {
@@ -73,16 +87,19 @@ fn round(node: Running) -> f64 {
         peer.talk();
     }
     let end = StdInstant::now() + SPAN;
+    let turns = node.turns.load(Ordering::Relaxed);
     let (mut received, mut used) = (node.received.load(Ordering::Relaxed), busy());
     while StdInstant::now() < end {
         peer.flood();
     }
     received = node.received.load(Ordering::Relaxed) - received;
     used = busy() - used;
+    let turns = node.turns.load(Ordering::Relaxed) - turns;
     node.over.store(true, Ordering::Relaxed);
     peer.flood();
     node.thread.join().expect("it ends well");
-    used.as_nanos() as f64 / received.max(1) as f64
+    let received = received.max(1) as f64;
+    Round { nanos: used.as_nanos() as f64 / received, batch: received / turns.max(1) as f64 }
 }
 
 /// What this process used of processors, without this thread.
@@ -207,6 +224,7 @@ impl Peer {
 
 fn bare() -> Running {
     let (received, online, over) = shared();
+    let turns = Arc::clone(&received);
     let mut bare = Bare::new(1, "receiver", None);
     bare.socket.set_read_timeout(Some(Duration::from_millis(20))).expect("it can wait");
     let address = bare.socket.local_addr().expect("an address");
@@ -223,11 +241,13 @@ fn bare() -> Running {
         }
     });
     let (received, online, over) = running;
-    Running { address, received, online, over, thread }
+    Running { address, received, turns, online, over, thread }
 }
 
 fn mio() -> Running {
     let (received, online, over) = shared();
+    let turns = Arc::new(AtomicU64::new(0));
+    let turned = Arc::clone(&turns);
     let mut node = landfall_mio::Node::new(options()).expect("it can be built");
     let address = loop {
         node.turn(Some(Duration::from_millis(1))).expect("it turns");
@@ -243,15 +263,19 @@ fn mio() -> Running {
                 let is_online = matches!(notice, landfall_mio::Notice::Event(Event::PeerOnline { .. }));
                 online.fetch_or(is_online, Ordering::Relaxed);
             }
-            received.store(node.counters().received, Ordering::Relaxed);
+            let counters = node.counters();
+            received.store(counters.received, Ordering::Relaxed);
+            turned.store(counters.turns, Ordering::Relaxed);
         }
     });
     let (received, online, over) = running;
-    Running { address, received, online, over, thread }
+    Running { address, received, turns, online, over, thread }
 }
 
 fn smol() -> Running {
     let (received, online, over) = shared();
+    let turns = Arc::new(AtomicU64::new(0));
+    let turned = Arc::clone(&turns);
     let (node, handle) = landfall_smol::Node::new(options()).expect("it can be built");
     let mut events = handle.subscribe();
     let running = (Arc::clone(&received), Arc::clone(&online), Arc::clone(&over));
@@ -266,6 +290,7 @@ fn smol() -> Running {
                 }
                 if let Ok(counters) = handle.counters().await {
                     received.store(counters.received, Ordering::Relaxed);
+                    turned.store(counters.turns, Ordering::Relaxed);
                 }
             }
             Ok(())
@@ -280,7 +305,7 @@ fn smol() -> Running {
         thread::sleep(Duration::from_millis(1));
     };
     let (received, online, over) = running;
-    Running { address, received, online, over, thread }
+    Running { address, received, turns, online, over, thread }
 }
 
 fn shared() -> (Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>) {

@@ -236,13 +236,14 @@ impl<R: Reactor> Host<R> {
     }
 
     fn live(&mut self) -> io::Result<()> {
+        let now = StdInstant::now();
         if let Some(wall) = self.clock.jumped() {
             debug!("the wall clock jumped");
             self.feed(Input::WallClock(wall));
         }
         self.take_results()?;
-        self.ring()?;
-        self.write();
+        self.ring(now)?;
+        self.write(now);
         self.work();
         self.receive();
         self.serve_streams();
@@ -272,8 +273,7 @@ impl<R: Reactor> Host<R> {
         Ok(())
     }
 
-    fn ring(&mut self) -> io::Result<()> {
-        let now = StdInstant::now();
+    fn ring(&mut self, now: StdInstant) -> io::Result<()> {
         self.sockets.retry_due(now);
         self.streams.expire(now);
         if self.links.is_due(now) {
@@ -283,7 +283,7 @@ impl<R: Reactor> Host<R> {
                 self.listed(interfaces())?;
             }
         }
-        if self.engine.poll_timeout().is_some_and(|deadline| deadline <= self.clock.now()) {
+        if self.engine.poll_timeout().is_some_and(|deadline| self.clock.at(deadline) <= now) {
             self.feed(Input::Timeout);
         }
         Ok(())
@@ -317,8 +317,7 @@ impl<R: Reactor> Host<R> {
         }
     }
 
-    fn write(&mut self) {
-        let now = StdInstant::now();
+    fn write(&mut self, now: StdInstant) {
         while let Some(id) = self.desk.journal.as_mut().and_then(|journal| journal.write(now)) {
             self.feed(Input::Persisted(id));
         }
