@@ -8,18 +8,20 @@ use landfall_core::{ServiceType, SubtypeLabel, TxtPair};
 
 use crate::name::parse_name;
 use values::{
-    Lookup, parse_capability, parse_instance, parse_log, parse_lookup, parse_network, parse_subtype, parse_timeout,
-    parse_txt, parse_type,
+    Lookup, parse_capability, parse_instance, parse_log, parse_lookup, parse_mebibytes, parse_network, parse_subtype,
+    parse_timeout, parse_txt, parse_type,
 };
 
 pub(crate) use asking::Asked;
 #[cfg(unix)]
 pub(crate) use asking::{Block, Connect, Forget, Messages, Peers, Ping, Revoke, Send, Trust, Unblock, Verify};
+pub(crate) use recordings::{Capture, Replay};
 #[cfg(unix)]
 pub(crate) use values::Code;
 pub(crate) use values::parse_host;
 
 mod asking;
+mod recordings;
 mod values;
 
 const EXAMPLES: &str = "\
@@ -83,6 +85,10 @@ pub(crate) enum Command {
     Whoami(Whoami),
     #[command(display_order = 31)]
     RotateKey(RotateKey),
+    #[command(display_order = 35)]
+    Capture(Capture),
+    #[command(display_order = 36)]
+    Replay(Replay),
     /// See three nodes on this machine find each other over loopback; touches no home and no network
     #[command(display_order = 40)]
     Demo,
@@ -118,10 +124,19 @@ is one:
   port = 9000
   card = \"/.well-known/agent-card.json\"
 
+With --record a file is written that landfall replay shows: every input of the
+node and everything it decided. It holds the node's random seed, from which the
+keys of all its sessions follow, what it remembers, each datagram, and each
+message in the clear; not its signing key. So an identity that is in the home
+already is recorded only with --record-secrets. In a home without one the node
+has a throw-away key that is kept nowhere. The file is readable by its owner
+only, and up to its last whole entry, whatever ends the node.
+
 Examples:
   landfall up --foreground
   landfall up --foreground --name studio --interface eth0
-  landfall up --foreground --home /tmp/second      a second node on this machine")]
+  landfall up --foreground --home /tmp/second      a second node on this machine
+  landfall up --foreground --home /tmp/third --record /tmp/third.trace")]
 pub(crate) struct Up {
     /// Stay in this terminal; this version cannot do otherwise
     #[arg(long)]
@@ -150,6 +165,15 @@ pub(crate) struct Up {
     /// Something this node can do, told to the others; may be repeated, up to 16 of at most 64 bytes
     #[arg(long, value_name = "TEXT", value_parser = parse_capability)]
     pub(crate) capability: Vec<String>,
+    /// Record everything that the node hears and does to this new file, for: landfall replay
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) record: Option<PathBuf>,
+    /// Record the identity of the home too; without this a throw-away key is used, in a home that has none
+    #[arg(long, requires = "record")]
+    pub(crate) record_secrets: bool,
+    /// The recording ends when it has so many MiB; the node goes on
+    #[arg(long, value_name = "MIB", default_value = "256", requires = "record", value_parser = parse_mebibytes)]
+    pub(crate) record_limit: u64,
 }
 
 /// Show what is on this network: Landfall nodes and DNS-SD services.

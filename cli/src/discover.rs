@@ -1,6 +1,6 @@
 //! `landfall discover`: what is on this network, asked by an observer that has no key and announces nothing.
 
-mod found;
+pub(crate) mod found;
 mod kinds;
 
 use std::collections::{BTreeMap, BTreeSet};

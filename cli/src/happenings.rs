@@ -10,12 +10,18 @@ use landfall_core::{
 
 use crate::peer_ref::word_for;
 use crate::reasons::{Whom, ended, no_digits, no_session};
-use crate::terminal::{Sign, happened, round_trip};
+use crate::terminal::{Sign, round_trip, timed, timeless as happened};
 use crate::text::{clipped, in_short, safe};
 use crate::view::{InterfaceNames, endpoint, status, trust};
 
-/// The line for an event, if it is worth one. `engine` is asked for the names that the event only has numbers and keys of.
+/// The line for an event of this moment, if it is worth one. `engine` is asked for the names that the event only has numbers
+/// and keys of.
 pub(crate) fn describe(event: &Event, engine: &Engine) -> Option<String> {
+    timeless(event, engine).map(|line| timed(&line))
+}
+
+/// The same without a time.
+pub(crate) fn timeless(event: &Event, engine: &Engine) -> Option<String> {
     let names = InterfaceNames::of(engine.interfaces());
     let line = match event {
         Event::Announcing { interface, name, addresses } => {

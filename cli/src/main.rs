@@ -8,6 +8,7 @@
 mod advertise;
 mod args;
 mod asking;
+mod capture;
 mod config_file;
 mod demo;
 mod discover;
@@ -27,6 +28,8 @@ mod port;
 mod publishing;
 mod qr;
 mod reasons;
+mod record;
+mod replay;
 mod resolve;
 mod rotate_key;
 mod settled;
@@ -87,6 +90,8 @@ fn run(args: &Args) -> Result<(), Failure> {
         Command::Advertise(options) => advertise::run(options),
         Command::Whoami(options) => whoami::run(&home()?, options),
         Command::RotateKey(options) => rotate_key::run(&home()?, options),
+        Command::Capture(options) => capture::run(options),
+        Command::Replay(options) => replay::run(options),
         Command::Demo => demo::run(),
         Command::Version(options) => version::run(options),
     }

@@ -158,6 +158,7 @@ pub(crate) fn refused(whom: &Whom, error: &CommandError) -> (&'static str, Strin
         | CommandError::Publication(_)
         | CommandError::TooManyPublications
         | CommandError::NoSuchPublication
+        | CommandError::NotBuilt(_)
         | CommandError::NoHost => ("refused_here", error.to_string()),
     }
 }

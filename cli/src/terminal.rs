@@ -33,6 +33,10 @@ pub(crate) enum Sign {
     Minus,
     /// It is to be noted.
     Mark,
+    /// It arrived.
+    In,
+    /// It was sent.
+    Out,
 }
 
 impl Sign {
@@ -42,6 +46,7 @@ impl Sign {
             Self::Tilde => YELLOW,
             Self::Minus => RED,
             Self::Mark => YELLOW.bold(),
+            Self::In | Self::Out => DIM,
         }
     }
 
@@ -51,6 +56,8 @@ impl Sign {
             Self::Tilde => "~",
             Self::Minus => "-",
             Self::Mark => "!",
+            Self::In => "<",
+            Self::Out => ">",
         }
     }
 }
@@ -59,10 +66,20 @@ impl Sign {
 ///
 /// `name` and `tag` may come from the network and are made safe here; `words` must be safe already.
 pub(crate) fn happened(sign: Sign, name: &str, tag: &str, words: &str) -> String {
+    timed(&timeless(sign, name, tag, words))
+}
+
+/// A line of [`timeless`], of something that happened now.
+pub(crate) fn timed(line: &str) -> String {
     let time = Zoned::now().strftime("%H:%M:%S");
+    format!("{DIM}{time}{DIM:#} {line}")
+}
+
+/// The same as [`happened`] without a time.
+pub(crate) fn timeless(sign: Sign, name: &str, tag: &str, words: &str) -> String {
     let style = sign.style();
     format!(
-        "{DIM}{time}{DIM:#} {style}{}{style:#} {BOLD}{}{BOLD:#} {DIM}{}{DIM:#} {words}",
+        "{style}{}{style:#} {BOLD}{}{BOLD:#} {DIM}{}{DIM:#} {words}",
         sign.text(),
         column(name, 24),
         column(tag, width(tag).max(15)),

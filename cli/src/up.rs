@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use landfall_core::{BrowseScope, Command, CommandError, Config, Event, Profile, Publication, SoftwareKeyring};
+use landfall_core::{BrowseScope, Command, CommandError, Config, Event, Profile, Publication, Record, SoftwareKeyring};
 use landfall_smol::{Handle, Node, NodeOptions, Notice, RequestError};
 use smol::LocalExecutor;
 
@@ -17,6 +17,7 @@ use crate::error::{Failure, plain};
 use crate::home::Home;
 use crate::node::{broke_down, cannot_start};
 use crate::publishing::{caution, note};
+use crate::record::{self, Sink, TraceTap, Writing};
 use crate::settled::Settled;
 use crate::stop::Signals;
 use crate::store::FileStore;
@@ -48,12 +49,9 @@ pub(crate) fn run(options: &args::Up, locate: impl FnOnce() -> Result<Home, Fail
     port::check(&selection, !options.no_ipv4, !options.no_ipv6)?;
     home.create()?;
     let _lock = home.lock()?;
-    let keyring = identity_file::load_or_create(&home)?;
-    let revocation = keep_revocation(&home, &keyring)?;
-    if machine::has_moved(&home) {
-        note(COPIED);
-    }
-    let (store, records) = FileStore::open(&home.state())?;
+    let who = Who::of(options, &home)?;
+    let recording = options.record.as_deref().map(|path| record::create(path, options.record_limit)).transpose()?;
+    let Who { keyring, revocation, store, records } = who;
     let host = settings.host.unwrap_or_else(name::host_label);
     publications.iter().for_each(caution);
     if options.no_mdns && !publications.is_empty() {
@@ -76,14 +74,57 @@ pub(crate) fn run(options: &args::Up, locate: impl FnOnce() -> Result<Home, Fail
         host: Some(host),
         dns_sd: !options.no_mdns,
         mdns_unicast: settings.mdns_unicast,
-        rotations: rotations(&home, &keyring.id()),
+        rotations: if store.is_some() { rotations(&home, &keyring.id()) } else { Vec::new() },
         records,
         ..Config::node(keyring.id(), profile)
     };
     allow_many_streams();
     let executor = Rc::new(LocalExecutor::new());
-    let parts = Parts { config, publications, keyring, store, revocation };
-    smol::block_on(executor.run(live(Rc::clone(&executor), options, &home, parts)))
+    let (sink, writing) = recording.unzip();
+    let parts = Parts { config, publications, keyring, store, revocation, sink };
+    let outcome = smol::block_on(executor.run(live(Rc::clone(&executor), options, &home, parts)));
+    // The node, and with it all that is to be written, must be gone before the file's end is waited for.
+    drop(executor);
+    match (writing.map(Writing::finish), &options.record) {
+        (Some(Err(error)), Some(path)) if outcome.is_ok() => Err(Failure::at("write", path, &error)),
+        _ => outcome,
+    }
+}
+
+/// Whose node it is, and what it remembers.
+struct Who {
+    keyring: SoftwareKeyring,
+    /// The file of the key's revocation, if that was made just now.
+    revocation: Option<PathBuf>,
+    /// `None` for a node that is to be forgotten.
+    store: Option<FileStore>,
+    records: Vec<Record>,
+}
+
+impl Who {
+    /// The home's own; or, to be recorded, a key in memory that nobody will miss, unless its owner wants it otherwise.
+    fn of(options: &args::Up, home: &Home) -> Result<Self, Failure> {
+        if options.record.is_some() && !options.record_secrets {
+            if home.identity().exists() {
+                return Err(Failure::Usage(format!(
+                    "a recording holds the node's random seed and with it the keys of all its sessions, and its messages in the \
+                     clear; so the identity in {} is not recorded unless you add --record-secrets. With an empty --home DIR a \
+                     throw-away key is used",
+                    home.shown()
+                )));
+            }
+            let seed = landfall_smol::seed().map_err(|error| Failure::Failed(plain(&error)))?;
+            let keyring = SoftwareKeyring::from_seed(&seed);
+            return Ok(Self { keyring, revocation: None, store: None, records: Vec::new() });
+        }
+        let keyring = identity_file::load_or_create(home)?;
+        let revocation = keep_revocation(home, &keyring)?;
+        if machine::has_moved(home) {
+            note(COPIED);
+        }
+        let (store, records) = FileStore::open(&home.state())?;
+        Ok(Self { keyring, revocation, store: Some(store), records })
+    }
 }
 
 /// What a node is made of.
@@ -91,9 +132,11 @@ struct Parts {
     config: Config,
     publications: Vec<Publication>,
     keyring: SoftwareKeyring,
-    store: FileStore,
+    store: Option<FileStore>,
     /// The file of its key's revocation, if that was made just now.
     revocation: Option<PathBuf>,
+    /// Where it is recorded.
+    sink: Option<Sink>,
 }
 
 /// A thousand sessions and as many strangers at the door need more descriptors than shells give by default.
@@ -118,14 +161,21 @@ async fn live(
     home: &Home,
     parts: Parts,
 ) -> Result<(), Failure> {
-    let Parts { config, publications, keyring, store, revocation } = parts;
+    let Parts { config, publications, keyring, store, revocation, sink } = parts;
     let mut signals = Signals::listen()?;
     let printer = Rc::new(
         Printer::start().map_err(|error| Failure::Failed(format!("cannot start a thread: {}", plain(&error))))?,
     );
     let (id, name) = (keyring.id(), config.profile.name.clone());
-    let (driver, handle) =
-        Node::new(NodeOptions::node(config, keyring).store(store).mdns(!options.no_mdns)).map_err(cannot_start)?;
+    let is_throw_away = store.is_none();
+    let mut made = NodeOptions::node(config, keyring).mdns(!options.no_mdns);
+    if let Some(store) = store {
+        made = made.store(store);
+    }
+    if let Some(sink) = sink {
+        made = made.tap(TraceTap::new(sink));
+    }
+    let (driver, handle) = Node::new(made).map_err(cannot_start)?;
     let clock = Clock::started_now();
     let (revoked, own_key_revoked) = smol::channel::bounded::<()>(1);
     let events = Settled::new(handle.subscribe());
@@ -143,6 +193,9 @@ async fn live(
     };
 
     introduce(&printer, &id.to_string(), &name, home, revocation.as_deref());
+    if let Some(path) = &options.record {
+        say_what_is_recorded(&printer, path, is_throw_away);
+    }
     let telling = executor.spawn(tell(events, handle.clone(), Rc::clone(&printer)));
     // Dropping the task would end the node without its goodbyes.
     let mut running = executor.spawn(driver.run());
@@ -199,6 +252,15 @@ fn introduce(printer: &Printer, id: &str, name: &str, home: &Home, revocation: O
     if let Some(path) = revocation {
         printer.line(format!("  {DIM}key{DIM:#}   is new; {}", advice(path)));
     }
+}
+
+fn say_what_is_recorded(printer: &Printer, path: &Path, is_throw_away: bool) {
+    let whose = if is_throw_away { "a throw-away key that is kept nowhere" } else { "the node's own key" };
+    printer.line(format!("  {DIM}rec{DIM:#}   {}, with {whose}", safe(&path.to_string_lossy())));
+    printer.line(String::from(
+        "        It holds the random seed (and so the keys of all sessions), what the node remembers of its peers, every \
+         datagram and every message in the clear, and not the signing key. Show it to nobody whom you would not show those.",
+    ));
 }
 
 /// Tells what happens, until the node is gone.

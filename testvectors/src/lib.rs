@@ -1,7 +1,6 @@
 //! What Landfall is tested with: a simulated LAN, a replayer of captures, a recorder of traces, wire vectors, and the bodies
 //! of the fuzz targets. Nothing here is published or runs in a node.
 
-pub mod capture;
 #[cfg(all(unix, feature = "conformance"))]
 pub mod conformance;
 pub mod forge;
@@ -13,5 +12,6 @@ pub mod lab;
 pub mod oracle;
 pub mod replay;
 pub mod sim;
-pub mod trace;
 pub mod vectors;
+
+pub use landfall_recordings::{capture, trace};

@@ -142,6 +142,29 @@ pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
     if time < Duration::from_millis(1) || time > Duration::from_secs(24 * 60 * 60) { Err(hint()) } else { Ok(time) }
 }
 
+/// Mebibytes, in bytes.
+pub(super) fn parse_mebibytes(text: &str) -> Result<u64, String> {
+    let count = text.parse().ok().filter(|count| (1..=1 << 20).contains(count));
+    count.map(|count: u64| count << 20).ok_or_else(|| String::from("a number of MiB from 1 to 1048576"))
+}
+
+/// A time from the beginning of a recording.
+pub(super) fn parse_moment(text: &str) -> Result<Duration, String> {
+    let hint = || String::from("a time from the beginning is in seconds, such as 12.5, or has units, such as 1m30s");
+    let seconds = text.strip_suffix('s').unwrap_or(text);
+    let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let time = match is_number.then(|| seconds.parse::<f64>()) {
+        Some(Ok(seconds)) => Duration::try_from_secs_f64(seconds).map_err(|_| hint())?,
+        Some(Err(_)) => return Err(hint()),
+        None => {
+            let parsed: jiff::SignedDuration = text.parse().map_err(|_| hint())?;
+            Duration::try_from(parsed).map_err(|_| hint())?
+        }
+    };
+    // A time of capture files has 32 bits of seconds.
+    if time > Duration::from_secs(u32::MAX.into()) { Err(hint()) } else { Ok(time) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +177,17 @@ mod tests {
         assert_eq!(parse_timeout("1m30s"), Ok(Duration::from_secs(90)));
         for wrong in ["", "0", "-1s", "2d", "soon", "99999999999999999999"] {
             assert!(parse_timeout(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_moment_of_a_recording_is_in_seconds_or_has_units() {
+        assert_eq!(parse_moment("12.345"), Ok(Duration::from_micros(12_345_000)));
+        assert_eq!(parse_moment("0"), Ok(Duration::ZERO));
+        assert_eq!(parse_moment("2.5s"), Ok(Duration::from_millis(2500)));
+        assert_eq!(parse_moment("1m30s"), Ok(Duration::from_secs(90)));
+        for wrong in ["", "s", "1.2.3", "-1", "99999999999", "soon"] {
+            assert!(parse_moment(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) struct FoundNode {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct FoundService {
+pub(crate) struct FoundService {
     pub(super) service: Service,
     interface: String,
     /// Address and the interface it is reached by.
@@ -51,10 +51,7 @@ impl Found {
     }
 
     pub(super) fn service(service: Service, names: &InterfaceNames) -> Self {
-        let interface = names.name(service.name.interface);
-        let whereabouts = whereabouts(&service, names);
-        let addresses = service.addresses.clone();
-        Self::Service(FoundService { service, interface, addresses, whereabouts })
+        Self::Service(FoundService::new(service, names))
     }
 
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
@@ -150,22 +147,36 @@ impl Found {
                     status: &found.peer.status,
                 })
             }
-            Self::Service(found) => text(&ServiceJson {
-                event,
-                kind: "service",
-                instance: &found.service.name.instance,
-                kind_of_service: found.service.name.kind.as_str(),
-                domain: "local",
-                host: &found.service.host,
-                port: found.service.port,
-                addresses: found
-                    .addresses
-                    .iter()
-                    .map(|address| AddressJson { address: *address, interface: &found.interface })
-                    .collect(),
-                txt: Txt(&found.service.txt),
-                interface: &found.interface,
-            }),
+            Self::Service(found) => text(&found.view(event)),
+        }
+    }
+}
+
+impl FoundService {
+    pub(crate) fn new(service: Service, names: &InterfaceNames) -> Self {
+        let interface = names.name(service.name.interface);
+        let whereabouts = whereabouts(&service, names);
+        let addresses = service.addresses.clone();
+        Self { service, interface, addresses, whereabouts }
+    }
+
+    /// As programs see it; the event is found or changed.
+    pub(crate) fn view(&self, event: &'static str) -> ServiceJson<'_> {
+        ServiceJson {
+            event,
+            kind: "service",
+            instance: &self.service.name.instance,
+            kind_of_service: self.service.name.kind.as_str(),
+            domain: "local",
+            host: &self.service.host,
+            port: self.service.port,
+            addresses: self
+                .addresses
+                .iter()
+                .map(|address| AddressJson { address: *address, interface: &self.interface })
+                .collect(),
+            txt: Txt(&self.service.txt),
+            interface: &self.interface,
         }
     }
 }
@@ -210,8 +221,9 @@ struct NodeJson<'a> {
     status: &'a str,
 }
 
+/// A service as programs see it.
 #[derive(Serialize)]
-struct ServiceJson<'a> {
+pub(crate) struct ServiceJson<'a> {
     event: &'static str,
     kind: &'static str,
     instance: &'a str,

@@ -46,18 +46,33 @@ pub(crate) struct PlaceView {
 
 /// What the engine's instants are on the wall clock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock(Instant);
+pub(crate) enum Clock {
+    /// Of a driver that runs, which was put together at this moment.
+    Live(Instant),
+    /// Of an engine that is replayed.
+    Recorded {
+        /// Its birth, since 1970.
+        begin: Duration,
+        /// The same on its own clock.
+        born: landfall_core::Instant,
+    },
+}
 
 impl Clock {
     /// The clock of a driver that was put together just now.
     pub(crate) fn started_now() -> Self {
-        Self(Instant::now())
+        Self::Live(Instant::now())
     }
 
     fn wall(&self, at: landfall_core::Instant) -> Timestamp {
-        let age = self.0.elapsed().saturating_sub(Duration::from_micros(at.as_micros()));
-        let time = SystemTime::now().checked_sub(age).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let millis = time.and_then(|time| i64::try_from(time.as_millis()).ok());
+        let since_1970 = match self {
+            Self::Live(start) => {
+                let age = start.elapsed().saturating_sub(Duration::from_micros(at.as_micros()));
+                SystemTime::now().checked_sub(age).and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            }
+            Self::Recorded { begin, born } => Some(*begin + at.since(*born)),
+        };
+        let millis = since_1970.and_then(|time| i64::try_from(time.as_millis()).ok());
         millis.and_then(|millis| Timestamp::from_millisecond(millis).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 }
