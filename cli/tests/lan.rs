@@ -7,6 +7,8 @@
 mod absence;
 #[path = "lan/acquaintance.rs"]
 mod acquaintance;
+#[path = "lan/embedding.rs"]
+mod embedding;
 #[path = "lan/idleness.rs"]
 mod idleness;
 #[path = "lan/links.rs"]

@@ -6,11 +6,12 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::discovery::publication::{PublicationError, is_host_label};
+use crate::features::Feature;
 use crate::identity::PeerId;
 use crate::interface::Selection;
 use crate::record::Record;
 use crate::succession::{Claims, Rotation};
-use crate::wire::beacon::Profile;
+use crate::wire::profile::Profile;
 
 /// What an [`Engine`](crate::Engine) is and does. [`Config::node`] and [`Config::observer`] are the two usual ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,7 @@ impl Config {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.check_built().map_err(ConfigError::NotBuilt)?;
         if self.network.len() > MAX_NETWORK {
             return Err(ConfigError::NetworkTooLong(self.network.len()));
         }
@@ -132,6 +134,8 @@ pub enum ConfigError {
     Profile(ProfileError),
     /// The rotations are over 8, or do not lead to this identity one after the other, oldest first.
     Rotations,
+    /// It takes a part of this crate that is not built.
+    NotBuilt(Feature),
 }
 
 /// A profile that cannot be announced.
@@ -163,6 +167,7 @@ impl fmt::Display for ConfigError {
             Self::Rotations => f.write_str(
                 "the rotations must be at most 8 and lead to this identity one after the other; remove those that do not",
             ),
+            Self::NotBuilt(feature) => fmt::Display::fmt(feature, f),
         }
     }
 }
@@ -214,6 +219,8 @@ pub enum CommandError {
     NoComparison,
     /// The engine is stopping.
     Stopping,
+    /// It takes a part of this crate that is not built.
+    NotBuilt(Feature),
 }
 
 impl fmt::Display for CommandError {
@@ -252,6 +259,7 @@ impl fmt::Display for CommandError {
             ),
             Self::NoComparison => f.write_str("no comparison with this peer is under way"),
             Self::Stopping => f.write_str("the node is stopping"),
+            Self::NotBuilt(feature) => fmt::Display::fmt(feature, f),
         }
     }
 }

@@ -5,20 +5,19 @@ use core::net::{SocketAddr, SocketAddrV6};
 use core::time::Duration;
 
 use crate::config::{CommandError, Config, ConfigError};
-use crate::discovery::announcer::Announcer;
-use crate::discovery::intake::{Counters, Intake, Unsigned, Verified};
-use crate::discovery::introduction::{Introduction, Introductions};
-use crate::discovery::mdns::{Mdns, Neighbour};
+use crate::discovery::beacon::Beacon;
+use crate::discovery::counters::Counters;
+use crate::discovery::mdns::Mdns;
 use crate::discovery::service::Service;
-use crate::identity::{NetworkTag, PeerId};
+use crate::identity::PeerId;
 use crate::interface::{Interface, Selection};
 use crate::io::{
     Action, Channel, Command, CommandId, Datagram, Event, Input, StreamCommand, StreamEvent, TrustChange, Warning,
 };
-use crate::job::{JobDone, JobOutput};
+use crate::job::JobDone;
 use crate::outbox::Outbox;
 use crate::random::Seed;
-use crate::registry::{Announcement, CALL_PAUSE, Peer, Registry, Source, Standing, Trust};
+use crate::registry::{Peer, Registry, Trust};
 use crate::session::{Message, SessionView, Sessions};
 use crate::time::{Instant, Now, UnixTime};
 
@@ -29,19 +28,97 @@ const SLEEP: Duration = Duration::from_secs(30);
 ///
 /// # In which order to call what
 ///
-/// ```text
+/// 1. [`Engine::new`], then drain: [`Engine::poll_action`] until it gives `None`.
+/// 2. [`Input::Interfaces`] with all of this machine's interfaces, and drain.
+/// 3. For ever: wait until [`Engine::poll_timeout`], or for a datagram, a finished job, a stored record, bytes of a stream, a
+///    changed interface or a command; hand over **one** of them with [`Engine::handle`] or [`Engine::command`], and drain.
+/// 4. [`Command::Stop`], and go on as before until [`Event::Stopped`].
+///
+/// After each drain `poll_timeout` is later than the `now` of the last call. `handle` cannot fail: what arrives from outside
+/// and makes no sense is counted in [`Engine::counters`]. `command` can, since a wrong command is a mistake of its caller.
+///
+/// ```
+/// # use std::collections::VecDeque;
+/// use landfall_core::{Action, Command, Config, Engine, Event, Input, Instant, Interface, Profile};
+/// # use landfall_core::{SoftwareKeyring, UnixTime};
+/// # let keyring = SoftwareKeyring::from_seed(&[7; 32]);
+/// # let config = Config::node(keyring.id(), Profile { name: "nas".into(), ..Profile::default() });
+/// # let (seed, mut now, wall) = ([42; 32], Instant::ZERO, UnixTime::from_millis(1_800_000_000_000));
+/// # let eth0 = Interface::ethernet(3, "eth0", &[("10.0.0.7".parse()?, 24)]);
+/// # let mut sent = 0;
+/// // Whatever an input leads to, and what that leads to.
+/// let mut drain = |engine: &mut Engine, now| {
+///     let mut running = true;
+///     while let Some(action) = engine.poll_action() {
+///         match action {
+///             Action::Transmit(transmit) => sent += usize::from(!transmit.payload.is_empty()), // to a socket
+///             Action::Job(job) => engine.handle(Input::Job(job.run(&keyring)), now),           // or to another thread
+///             Action::Persist(commit, _) => engine.handle(Input::Persisted(commit), now),      // after it is stored
+///             Action::Stream(..) => {}                                                         // to TCP connections
+///             Action::Event(event) => running &= event != Event::Stopped,                      // to whoever listens
+///         }
+///     }
+///     assert!(engine.poll_timeout().is_none_or(|due| due > now));
+///     running
+/// };
+///
 /// let mut engine = Engine::new(config, seed, now, wall)?;
-/// drain(&mut engine);                                          // poll_action() until None
-/// engine.handle(Input::Interfaces(&interfaces), now); drain
-/// loop {
-///     wait for: a datagram, a finished job, a stored record, a changed interface, or engine.poll_timeout()
-///     engine.handle(input, now); drain                         // one input, then every action
+/// drain(&mut engine, now);
+/// engine.handle(Input::Interfaces(&[eth0]), now);
+/// drain(&mut engine, now);
+/// for _ in 0..10 {
+///     now = engine.poll_timeout().expect("a node announces"); // a driver waits, for this or for something to come
+///     engine.handle(Input::Timeout, now);
+///     drain(&mut engine, now);
 /// }
-/// engine.command(Command::Stop, now)?; drain                   // and go on until Event::Stopped
+/// engine.command(Command::Stop, now)?;
+/// while drain(&mut engine, now) {
+///     now = engine.poll_timeout().expect("it has goodbyes to say");
+///     engine.handle(Input::Timeout, now);
+/// }
+/// assert_eq!(engine.poll_timeout(), None);
+/// # assert!(sent > 10);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 ///
-/// After each drain [`Engine::poll_timeout`] is later than `now`. `handle` cannot fail: what arrives from outside and
-/// makes no sense is counted in [`Engine::counters`]. `command` can, since a wrong command is a mistake of its caller.
+/// # What a driver has to do
+///
+/// **Actions** come in one order, and are begun in it.
+///
+/// - [`Action::Transmit`]: send the payload on that interface, from the node's own unicast socket (`Channel::Beacon`) or from
+///   UDP port 5353 with an IP TTL of 255 (`Channel::Mdns`). What cannot be sent is dropped: a lost packet, with which the
+///   engine reckons.
+/// - [`Action::Job`]: run it, here or on another thread ([`Job::cost`](crate::Job::cost) says how long it takes), and hand the
+///   result back as [`Input::Job`]: in any order, each once. One that never comes back costs its frame or its session.
+/// - [`Action::Persist`]: store [`Record::encode`](crate::Record::encode) under [`Record::key`](crate::Record::key), or remove
+///   what is there if there are no bytes; flush; then hand back [`Input::Persisted`]. Records of one key replace each
+///   other in the order given. One that could not be stored is not answered.
+/// - [`Action::Stream`]: for `Connect`, open a TCP connection to `remote` by `interface`, and tell [`StreamEvent::Connected`] or
+///   [`StreamEvent::Closed`]. For `Send`, write the bytes after those before, and tell [`StreamEvent::Sent`] as the system
+///   takes them. For `Pause`, read no more until `Resume`: one piece may be on its way, but a stream that goes on is taken for a
+///   flood, and closed. For `Close`, write what is left, for a second at most, then close; nothing is told of it after that.
+/// - [`Action::Event`]: tell whoever listens. Text in it comes from the network: its `Display` escapes it, its fields do not.
+///
+/// Connections to [`Config::tcp_port`] are told as [`StreamEvent::Accepted`], under numbers of the driver's own.
+///
+/// **Clock.** [`Instant`] counts microseconds from whatever moment the driver likes, and has to go on while the machine sleeps
+/// (`CLOCK_BOOTTIME` on Linux) or be followed by [`Input::WallClock`] after a sleep; that is also told when somebody sets
+/// the clock. Neither is ever read here.
+///
+/// **Seed.** 32 bytes from the system's generator, new at every start, and never stored: all of the engine's randomness,
+/// session keys included, follows from it. Only a replay uses one twice.
+///
+/// **Sockets.** UDP port 17892 is shared by the nodes of a host: bound with address reuse to the directed broadcast address and
+/// to `ff12::4c46`, it only hears what is said to everybody. Everything is sent from a second socket, bound to the
+/// interface's own address, at port 17892 if it is free and at any other if not; its port is
+/// [`Interface::beacon_port`]. UDP port 5353 is shared with whatever else speaks mDNS, joined to 224.0.0.251 and `ff02::fb` on each
+/// interface. A driver without one of these still works, and hears less.
+///
+/// **Store.** Everything that was ever persisted and not replaced or removed is handed back in [`Config::records`] at the next
+/// start. An observer persists nothing.
+///
+/// **Keyring.** The engine knows the public key alone. [`Job::run`](crate::Job::run) is given a [`Keyring`](crate::Keyring); who
+/// has none, as an observer, passes `&()`.
 #[derive(Debug)]
 pub struct Engine {
     now: Instant,
@@ -53,12 +130,9 @@ pub struct Engine {
     links: Option<Vec<Interface>>,
     next_command: u64,
     out: Outbox,
-    intake: Intake,
-    announcer: Announcer,
-    introductions: Introductions,
+    datagrams: u64,
+    beacon: Beacon,
     registry: Registry,
-    /// Where somebody else announced with our key last, and when.
-    elsewhere: Option<(SocketAddr, UnixTime)>,
     mdns: Mdns,
     sessions: Sessions,
 }
@@ -76,7 +150,7 @@ impl Engine {
         let mdns = Mdns::new(&seed, &config);
         let sessions = Sessions::new(&config, &seed, now);
         let moment = Now { at: now, wall };
-        let announcer = Announcer::new(&config, &seed, moment, &mut out);
+        let beacon = Beacon::new(&config, &seed, moment, &mut out);
         let registry = Registry::new(config.identity, config.limits, &config.rotations, config.records, moment);
         if registry.own_key_revoked() {
             out.event(Event::Warning(Warning::OwnKeyEnded { successor: None }));
@@ -88,14 +162,12 @@ impl Engine {
             ipv6: config.ipv6,
             links: None,
             next_command: 0,
-            intake: Intake::new(config.identity, *announcer.instance(), NetworkTag::of(&config.network), now),
-            introductions: Introductions::new(config.identity, config.limits.candidates, &seed, now),
-            registry,
-            elsewhere: None,
+            datagrams: 0,
             selection: config.interfaces,
+            beacon,
+            registry,
             mdns,
             sessions,
-            announcer,
             out,
         })
     }
@@ -103,7 +175,7 @@ impl Engine {
     /// Takes note of something that happened, at `now`, which is taken for the last `now` if it is earlier than that.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         let now = self.moment(now);
-        if self.announcer.is_stopped() {
+        if self.beacon.is_stopped() {
             return;
         }
         match input {
@@ -115,7 +187,7 @@ impl Engine {
             | Input::Persisted(_)
             | Input::Interfaces(_)
             | Input::WallClock(_)
-                if !self.announcer.is_running() => {}
+                if !self.beacon.is_running() => {}
             Input::Datagram(datagram) => self.datagram(&datagram, now),
             // Nobody is to be talked to under a key that ended.
             Input::Stream(stream, StreamEvent::Accepted { .. }) if self.registry.own_key_revoked() => {
@@ -134,7 +206,7 @@ impl Engine {
                 self.sessions.stream(stream, event, &mut self.registry, now, &mut self.out);
             }
             Input::Persisted(commit) => {
-                self.announcer.persisted(commit, now.at);
+                self.beacon.persisted(commit, now.at);
                 self.sessions.persisted(commit, &mut self.registry, now, &mut self.out);
             }
             Input::Interfaces(interfaces) => self.interfaces_changed(interfaces, now),
@@ -149,21 +221,24 @@ impl Engine {
     /// When the command makes no sense in this state or breaks a bound; nothing has changed then.
     pub fn command(&mut self, command: Command, now: Instant) -> Result<CommandId, CommandError> {
         let now = self.moment(now);
-        if !self.announcer.is_running() {
+        if !self.beacon.is_running() {
             return Err(CommandError::Stopping);
+        }
+        if let Some(feature) = command.feature() {
+            feature.check().map_err(CommandError::NotBuilt)?;
         }
         let id = CommandId(self.next_command);
         match command {
             Command::SetProfile(profile) => {
-                if !self.announcer.has_identity() {
+                if self.beacon.identity().is_none() {
                     return Err(CommandError::Observer);
                 }
                 profile.check().map_err(CommandError::Profile)?;
                 self.mdns.introduce(&profile.name, now.at, &mut self.out);
                 self.sessions.set_profile(&profile, &mut self.registry, now, &mut self.out);
-                self.announcer.set_profile(profile, now.at);
+                self.beacon.set_profile(profile, now.at);
             }
-            Command::Discover => self.announcer.discover(now.at),
+            Command::Discover => self.beacon.discover(now.at),
             Command::Browse(scope) => self.mdns.browse(id, scope, now.at, &mut self.out)?,
             Command::Resolve(host) => self.mdns.resolve(id, host, now.at, &mut self.out)?,
             Command::StopBrowsing(browse) => self.mdns.stop_browsing(browse)?,
@@ -209,7 +284,7 @@ impl Engine {
                 let id = revocation.id;
                 if self.registry.revoke(&revocation, now, &mut self.out) {
                     self.keys_ended(&[id], now);
-                } else if self.announcer.identity() != Some(id) && self.registry.trust(&id) != Some(Trust::Revoked) {
+                } else if self.beacon.identity() != Some(id) && self.registry.trust(&id) != Some(Trust::Revoked) {
                     return Err(CommandError::TooManyPeers);
                 }
             }
@@ -217,7 +292,7 @@ impl Engine {
                 self.sessions.leave(&mut self.registry, now, &mut self.out);
                 self.registry.save(&mut self.out);
                 self.mdns.leave(now.at, &mut self.out);
-                self.announcer.leave(now, &mut self.out);
+                self.beacon.leave(now, &mut self.out);
             }
         }
         self.next_command = self.next_command.saturating_add(1);
@@ -227,7 +302,7 @@ impl Engine {
 
     /// A peer that a session may be opened with.
     fn check_peer(&self, peer: &PeerId) -> Result<(), CommandError> {
-        let own = self.announcer.identity().ok_or(CommandError::Observer)?;
+        let own = self.beacon.identity().ok_or(CommandError::Observer)?;
         if own == *peer {
             return Err(CommandError::OwnIdentity);
         }
@@ -255,21 +330,16 @@ impl Engine {
     /// When to call `handle` with [`Input::Timeout`], unless something else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.announcer.is_stopped() {
+        if self.beacon.is_stopped() {
             return None;
         }
-        let announcer = self.announcer.poll_timeout();
-        if !self.announcer.is_running() {
-            let others = [self.mdns.leaving_timeout(), self.sessions.poll_timeout()];
-            return others.into_iter().chain([announcer]).flatten().min();
-        }
-        let others = [
-            self.introductions.poll_timeout(),
-            self.registry.poll_timeout(),
-            self.mdns.poll_timeout(),
-            self.sessions.poll_timeout(),
-        ];
-        others.into_iter().chain([announcer]).flatten().min()
+        let both = [self.beacon.poll_timeout(), self.sessions.poll_timeout()];
+        let others = if self.beacon.is_running() {
+            [self.registry.poll_timeout(), self.mdns.poll_timeout()]
+        } else {
+            [self.mdns.leaving_timeout(), None]
+        };
+        both.into_iter().chain(others).flatten().min()
     }
 
     /// The peers, ordered by key: all that proved themselves once, online or not.
@@ -286,7 +356,7 @@ impl Engine {
     /// Where somebody else announced with this node's own key last, and when: a copied state directory. None until it happens.
     #[must_use]
     pub fn own_identity_elsewhere(&self) -> Option<(SocketAddr, UnixTime)> {
-        self.elsewhere
+        self.beacon.own_identity_elsewhere()
     }
 
     /// The DNS-SD services that the active browses have found, ordered by interface and name.
@@ -320,7 +390,12 @@ impl Engine {
     /// What arrived and what was dropped, and why.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters { mdns: self.mdns.counters(), sessions: self.sessions.counters(), ..self.intake.counters }
+        Counters {
+            datagrams: self.datagrams,
+            mdns: self.mdns.counters(),
+            sessions: self.sessions.counters(),
+            ..self.beacon.counters()
+        }
     }
 
     /// Both clocks' readings; neither the monotonic one nor what the wall clock derives from it runs backwards here.
@@ -331,53 +406,18 @@ impl Engine {
     }
 
     fn datagram(&mut self, datagram: &Datagram<'_>, now: Now) {
-        let counters = &mut self.intake.counters;
-        counters.datagrams = counters.datagrams.saturating_add(1);
+        self.datagrams = self.datagrams.saturating_add(1);
         let datagram = Datagram { source: plain(datagram.source, datagram.interface), ..*datagram };
         match datagram.channel {
             Channel::Mdns => {
                 for neighbour in self.mdns.receive(&datagram, now.at, &mut self.out) {
-                    self.heard_of(neighbour, now);
+                    self.beacon.heard_of(neighbour, &self.registry, now.at);
                 }
             }
-            Channel::Beacon => self.beacon_datagram(&datagram, now),
-        }
-    }
-
-    /// Whoever is said to be there is told that we are here; if it is, it answers as any newcomer would.
-    fn heard_of(&mut self, neighbour: Neighbour, now: Now) {
-        let Neighbour { id, address, interface } = neighbour;
-        let blocked = self.registry.standing(&id) == Standing::Blocked;
-        if self.announcer.has_identity() && !blocked && !self.registry.is_online(&id) {
-            let delay = self.announcer.newcomer_delay(self.registry.crowd());
-            let source = Some(Source::Mdns);
-            let introduction = Introduction { id, address, interface, prove: false, tell: true, known: false, source };
-            self.introductions.begin(introduction, delay, now.at);
-        }
-    }
-
-    fn beacon_datagram(&mut self, datagram: &Datagram<'_>, now: Now) {
-        let links = self.links.as_deref().unwrap_or_default();
-        let unsigned =
-            self.intake.receive(datagram, links, &self.registry, &mut self.introductions, now.at, &mut self.out);
-        let (source, interface) = (datagram.source, datagram.interface);
-        match unsigned {
-            Some(Unsigned::Probe(probe)) => {
-                let blocked = |sender| self.registry.standing(&sender) == Standing::Blocked;
-                if probe.sender.is_some_and(blocked) {
-                    return;
-                }
-                if self.announcer.answer_probe(&probe, source, interface, now, &mut self.out)
-                    && let Some(sender) = probe.sender
-                {
-                    self.registry.asked_by(&sender, source);
-                    self.introductions.asked_by(sender, source, now.at);
-                }
+            Channel::Beacon => {
+                let links = self.links.as_deref().unwrap_or_default();
+                self.beacon.datagram(&datagram, links, &mut self.registry, now, &mut self.out);
             }
-            Some(Unsigned::AnonymousDiscover) => {
-                self.announcer.answer_later(source, interface, true, self.registry.crowd(), now.at);
-            }
-            None => {}
         }
     }
 
@@ -391,46 +431,15 @@ impl Engine {
             self.keys_ended(&ended, now);
             return;
         }
-        let holds = match done.output {
-            JobOutput::Signed(_) | JobOutput::SigningFailed => {
-                self.announcer.signed(done.id, done.output, &mut self.out);
-                return;
-            }
-            // Of a session that is no more.
-            JobOutput::PublicKey(_) | JobOutput::Agreed(_) | JobOutput::Sealed(_) | JobOutput::Opened(_) => return,
-            JobOutput::Verified(_) if !self.announcer.is_running() => return,
-            JobOutput::Verified(holds) => holds,
-        };
-        match self.intake.verified(done.id, holds, now.at) {
-            Some(Verified::Announce(announcement)) => self.announced(announcement, now),
-            Some(Verified::Discover { source, interface }) => {
-                self.announcer.answer_later(source, interface, false, self.registry.crowd(), now.at);
-            }
-            Some(Verified::Goodbye { id, epoch, sequence }) => {
-                let left = self.registry.goodbye(&id, epoch, sequence, now, &mut self.out);
-                self.introductions.forget(|introduction| left && introduction.id == id);
-            }
-            Some(Verified::Answer { answer, arrived }) => {
-                if self.registry.is_current(&answer.id, answer.epoch)
-                    && let Some(proof) = self.introductions.proved(&answer, arrived)
-                {
-                    self.registry.proved(proof, &answer, now, &mut self.out);
-                }
-            }
-            Some(Verified::OwnIdentityElsewhere { source }) => {
-                self.elsewhere = Some((source, now.wall));
-                self.out.event(Event::Warning(Warning::OwnIdentityElsewhere { source }));
-            }
-            None => {}
-        }
+        self.beacon.job_done(done, &mut self.registry, now, &mut self.out);
     }
 
     /// Nothing counts any more of these keys. If ours is among them, everybody is told at once, and every session ends.
     fn keys_ended(&mut self, ended: &[PeerId], now: Now) {
         for id in ended {
-            if self.announcer.identity() == Some(*id) {
+            if self.beacon.identity() == Some(*id) {
                 self.sessions.leave(&mut self.registry, now, &mut self.out);
-                self.announcer.burst(now.at);
+                self.beacon.burst(now.at);
             } else {
                 self.drop_peer(id, now);
             }
@@ -439,29 +448,8 @@ impl Engine {
 
     /// Nothing counts any more of this peer, or nothing is known.
     fn drop_peer(&mut self, peer: &PeerId, now: Now) {
-        self.introductions.forget(|introduction| introduction.id == *peer);
+        self.beacon.forget(peer);
         self.sessions.drop_peer(peer, &mut self.registry, now, &mut self.out);
-    }
-
-    fn announced(&mut self, announcement: Announcement, now: Now) {
-        let (id, address, interface) = (announcement.id, announcement.source, announcement.interface);
-        let asked = self.introductions.was_asked_by(id, address, now.at);
-        let reaction = self.registry.heard(announcement, asked, now, &mut self.out);
-        if reaction.prove || reaction.tell {
-            let delay = self.announcer.newcomer_delay(self.registry.crowd());
-            let introduction = Introduction {
-                id,
-                address,
-                interface,
-                prove: reaction.prove,
-                tell: reaction.tell && self.announcer.has_identity(),
-                known: reaction.known,
-                source: None,
-            };
-            self.introductions.begin(introduction, delay, now.at);
-        } else if reaction.answer {
-            self.announcer.answer_later(address, interface, false, self.registry.crowd(), now.at);
-        }
     }
 
     fn interfaces_changed(&mut self, interfaces: &[Interface], now: Now) {
@@ -475,7 +463,7 @@ impl Engine {
         };
         if self.links.as_deref().is_some_and(same) {
             self.mdns.set_links(&links, self.ipv4, self.ipv6, now.at, &mut self.out);
-            self.mdns.introduce(self.announcer.name(), now.at, &mut self.out);
+            self.mdns.introduce(self.beacon.name(), now.at, &mut self.out);
             self.links = Some(links);
             return;
         }
@@ -497,10 +485,9 @@ impl Engine {
             self.out.event(Event::Warning(Warning::NoInterface));
         }
         self.registry.set_links(&links, now, &mut self.out);
-        self.introductions.forget(|introduction| !links.iter().any(|link| link.index == introduction.interface));
         self.mdns.set_links(&links, self.ipv4, self.ipv6, now.at, &mut self.out);
-        self.mdns.introduce(self.announcer.name(), now.at, &mut self.out);
-        self.announcer.set_links(links, now.at);
+        self.mdns.introduce(self.beacon.name(), now.at, &mut self.out);
+        self.beacon.set_links(links, now.at);
     }
 
     /// The chosen interfaces with only the families that are wanted, and only what matters here of each.
@@ -519,33 +506,26 @@ impl Engine {
         if wall > now.wall + SLEEP {
             self.registry.woke(now.at);
             self.mdns.woke(now.at, &mut self.out);
-            self.announcer.burst(now.at);
+            self.beacon.burst(now.at);
         }
     }
 
     /// Does everything that is due, so that the next deadline is in the future.
     fn advance(&mut self, now: Now) {
         if let Some(statements) = self.registry.news_of_keys() {
-            self.announcer.set_statements(statements);
+            self.beacon.set_statements(statements);
         }
         while self.poll_timeout().is_some_and(|at| at <= now.at) {
-            if self.announcer.is_running() {
-                let mut pause = Duration::ZERO;
-                for call in self.registry.fire(now, &mut self.out) {
-                    self.introductions.begin(Introduction::from(call), pause, now.at);
-                    pause = pause.saturating_add(CALL_PAUSE);
-                }
-                let crowd = self.registry.crowd();
-                for (address, interface) in self.introductions.fire(now.at, &mut self.out) {
-                    self.announcer.announce_to(address, interface, crowd, now, &mut self.out);
-                }
+            if self.beacon.is_running() {
+                let calls = self.registry.fire(now, &mut self.out);
+                self.beacon.introduce(calls, &self.registry, now, &mut self.out);
                 self.mdns.fire(now.at, &mut self.out);
                 self.sessions.fire(&mut self.registry, now, &mut self.out);
             } else {
                 self.mdns.leave_again(now.at, &mut self.out);
                 self.sessions.fire(&mut self.registry, now, &mut self.out);
             }
-            self.announcer.fire(self.registry.crowd(), now, &mut self.out);
+            self.beacon.speak(&self.registry, now, &mut self.out);
         }
     }
 }

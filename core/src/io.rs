@@ -17,7 +17,7 @@ use crate::registry::{AddressState, Trust};
 use crate::session::{ConnectError, Message, Sas, SasError, SessionEnd, Side};
 use crate::succession::{Revocation, RotationReason};
 use crate::time::UnixTime;
-use crate::wire::beacon::Profile;
+use crate::wire::profile::Profile;
 
 /// Something that happened outside, told to [`Engine::handle`](crate::Engine::handle).
 #[derive(Clone, Debug)]
@@ -120,7 +120,8 @@ pub enum StreamCommand {
     },
     /// Send these bytes after those before.
     Send(Bytes),
-    /// Read no more until [`StreamCommand::Resume`].
+    /// Read no more until [`StreamCommand::Resume`]. This is no hint: one piece may be on its way, but a stream that goes on is
+    /// taken for a flood, and closed.
     Pause,
     /// Read again.
     Resume,

@@ -3,13 +3,22 @@
 //! A job owns all it needs, so it can cross threads; what is secret in it is erased when it is dropped. The signing key is
 //! not in it: the driver holds a [`Keyring`].
 
+#[cfg(feature = "keys")]
+mod signature;
+#[cfg(not(feature = "keys"))]
+#[path = "absent/signature.rs"]
+mod signature;
+
 use alloc::vec::Vec;
 use core::fmt;
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-
-use crate::crypto::{self, Secret};
+use crate::crypto::Secret;
 use crate::identity::PeerId;
+
+#[cfg(not(feature = "keys"))]
+pub(crate) use signature::verify;
+#[cfg(feature = "keys")]
+pub use signature::{SoftwareKeyring, verify};
 
 /// Names a job within its engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +124,13 @@ pub trait Keyring {
     fn sign(&self, message: &[u8]) -> Option<[u8; 64]>;
 }
 
+/// The keyring of an observer, who has no key.
+impl Keyring for () {
+    fn sign(&self, _: &[u8]) -> Option<[u8; 64]> {
+        None
+    }
+}
+
 impl Job {
     /// This job's name, to be repeated in its [`JobDone`].
     #[must_use]
@@ -161,11 +177,27 @@ impl Task {
         match self {
             Self::Sign { message } => keyring.sign(&message).map_or(JobOutput::SigningFailed, JobOutput::Signed),
             Self::Verify { id, message, signature } => JobOutput::Verified(verify(&id, &message, &signature)),
+            Self::Dh { .. } | Self::Seal { .. } | Self::Open { .. } => self.run_for_session(),
+        }
+    }
+
+    #[cfg(feature = "session")]
+    fn run_for_session(self) -> JobOutput {
+        use crate::crypto;
+
+        match self {
             Self::Dh { secret, public: None } => JobOutput::PublicKey(crypto::public_key(&secret)),
             Self::Dh { secret, public: Some(public) } => JobOutput::Agreed(crypto::agree(&secret, &public)),
             Self::Seal { key, counter, frame, header } => JobOutput::Sealed(crypto::seal(&key, counter, frame, header)),
             Self::Open { key, counter, frame, header } => JobOutput::Opened(crypto::open(&key, counter, frame, header)),
+            Self::Sign { .. } | Self::Verify { .. } => JobOutput::SigningFailed,
         }
+    }
+
+    /// Nobody asks for it where there are no sessions.
+    #[cfg(not(feature = "session"))]
+    fn run_for_session(self) -> JobOutput {
+        JobOutput::SigningFailed
     }
 
     fn kind(&self) -> &'static str {
@@ -202,45 +234,5 @@ impl fmt::Debug for JobOutput {
             Self::Sealed(frame) => f.debug_tuple("Sealed").field(&frame.len()).finish(),
             Self::Opened(frame) => f.debug_tuple("Opened").field(&frame.as_ref().map(Vec::len)).finish(),
         }
-    }
-}
-
-/// Whether `signature` over `message` is `id`'s, strictly: a canonical key of full order, a canonical S and R of full order
-/// (RFC 8032 §5.1.7 without the cofactor), so that no two encodings of one thing both pass.
-#[must_use]
-pub fn verify(id: &PeerId, message: &[u8], signature: &[u8; 64]) -> bool {
-    if !id.is_canonical() {
-        return false;
-    }
-    let Ok(key) = VerifyingKey::from_bytes(id.as_bytes()) else { return false };
-    !key.is_weak() && key.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
-}
-
-/// A keyring whose key is in this process's memory, erased when dropped.
-pub struct SoftwareKeyring(SigningKey);
-
-impl SoftwareKeyring {
-    /// The keyring of an RFC 8032 secret seed.
-    #[must_use]
-    pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(seed))
-    }
-
-    /// The public key, always computed from the secret one.
-    #[must_use]
-    pub fn id(&self) -> PeerId {
-        PeerId::from_bytes(self.0.verifying_key().to_bytes())
-    }
-}
-
-impl Keyring for SoftwareKeyring {
-    fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
-        Some(self.0.sign(message).to_bytes())
-    }
-}
-
-impl fmt::Debug for SoftwareKeyring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SoftwareKeyring").field(&self.id()).finish()
     }
 }

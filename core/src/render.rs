@@ -3,6 +3,12 @@
 //! A line names what a reviewer needs to follow a decision, and ends, where bytes are sent, with their number and the
 //! first four bytes of their SHA-256, so that no byte can change unseen. Text from the network is quoted and escaped.
 
+#[cfg(feature = "keys")]
+mod frame;
+#[cfg(not(feature = "keys"))]
+#[path = "absent/frame.rs"]
+mod frame;
+
 use alloc::string::ToString;
 use core::fmt;
 use core::net::IpAddr;
@@ -14,8 +20,6 @@ use crate::job::Request;
 use crate::record::Record;
 use crate::registry::{AddressState, Trust};
 use crate::session::{ConnectError, SessionEnd, Side};
-use crate::wire::Frame;
-use crate::wire::beacon::{Beacon, Body, Kind};
 use crate::wire::mdns::{Message, Section};
 use crate::{Host, Service, ServiceName};
 
@@ -47,12 +51,7 @@ impl fmt::Display for Transmit {
         };
         write!(f, "transmit {channel} if{} to {}", self.interface, self.destination)?;
         match self.channel {
-            Channel::Beacon => match Frame::parse(&self.payload) {
-                Ok(Frame::Beacon(beacon)) => write_beacon(f, &beacon)?,
-                Ok(Frame::Probe(_)) => f.write_str(" probe")?,
-                Ok(Frame::Answer(answer)) => write!(f, " answer of {} to {}", answer.id.short(), answer.observed.0)?,
-                Err(_) => {}
-            },
+            Channel::Beacon => frame::write(f, &self.payload)?,
             Channel::Mdns => {
                 if let Ok(message) = Message::parse(&self.payload) {
                     write_message(f, &message)?;
@@ -106,29 +105,6 @@ fn write_message(f: &mut fmt::Formatter<'_>, message: &Message<'_>) -> fmt::Resu
     ];
     for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
         write!(f, ", {count} {what}")?;
-    }
-    Ok(())
-}
-
-fn write_beacon(f: &mut fmt::Formatter<'_>, beacon: &Beacon<'_>) -> fmt::Result {
-    let header = &beacon.header;
-    f.write_str(match header.kind {
-        Kind::Announce => " announce",
-        Kind::Discover => " discover",
-        Kind::Goodbye => " goodbye",
-    })?;
-    match header.id {
-        Some(id) => write!(f, " of {} seq {}", id.short(), header.sequence)?,
-        None => f.write_str(" of nobody")?,
-    }
-    if header.answer_me {
-        f.write_str(" asking")?;
-    }
-    if header.kind == Kind::Announce {
-        write!(f, " ttl {}", header.ttl)?;
-        if let Ok(body) = Body::decode(beacon.body()) {
-            write!(f, " name {:?}", body.profile.name)?;
-        }
     }
     Ok(())
 }

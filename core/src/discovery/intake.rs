@@ -11,8 +11,8 @@ use core::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::counters::Counters;
 use super::introduction::Introductions;
-use super::mdns::MdnsCounters;
 use crate::budget::{Recent, SourceBudgets, TokenBucket};
 use crate::identity::{NetworkTag, PeerId};
 use crate::interface::Interface;
@@ -20,7 +20,6 @@ use crate::io::Datagram;
 use crate::job::{JobId, Task};
 use crate::outbox::Outbox;
 use crate::registry::{Announcement, Registry, Standing};
-use crate::session::SessionCounters;
 use crate::time::Instant;
 use crate::wire::Frame;
 use crate::wire::beacon::{Beacon, Body, Kind};
@@ -41,45 +40,6 @@ const CLONE_GRACE: Duration = Duration::from_secs(5);
 const CLONE_INTERVAL: Duration = Duration::from_secs(60);
 /// A time to live outside these bounds is taken for the nearest one.
 const TTL: core::ops::RangeInclusive<u16> = 5..=3600;
-
-/// Counts of what arrived and of what was dropped, by reason, since the engine's start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Datagrams given to the engine, mDNS included.
-    pub datagrams: u64,
-    /// Not a Landfall frame, or one that breaks its form.
-    pub malformed: u64,
-    /// From an interface not in use, or a source that is not on its link.
-    pub off_link: u64,
-    /// Of another network.
-    pub other_network: u64,
-    /// Our own, come back.
-    pub own: u64,
-    /// From a source that sent more than its share.
-    pub over_budget: u64,
-    /// Seen before, byte for byte.
-    pub duplicate: u64,
-    /// Of an epoch and sequence number that do not count any more.
-    pub stale: u64,
-    /// From a blocked peer.
-    pub blocked: u64,
-    /// Not verified, because the budget for signatures was used up.
-    pub unverified: u64,
-    /// An answer to no probe of ours.
-    pub unasked: u64,
-    /// Signatures that were verified, whatever came of it.
-    pub verifications: u64,
-    /// With a signature that does not hold.
-    pub forged: u64,
-    /// Signed, but with a body that breaks its form.
-    pub bad_body: u64,
-    /// Frames that counted.
-    pub accepted: u64,
-    /// What was dropped of mDNS.
-    pub mdns: MdnsCounters,
-    /// What was dropped of sessions.
-    pub sessions: SessionCounters,
-}
 
 /// What a datagram turned out to be, when that needs no signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

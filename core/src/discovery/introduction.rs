@@ -16,7 +16,7 @@ use crate::identity::PeerId;
 use crate::io::{Channel, Transmit};
 use crate::outbox::Outbox;
 use crate::random::{Seed, Stream};
-use crate::registry::{Call, Proof, Source};
+use crate::registry::{Call, MEMORY, Proof, Source};
 use crate::time::Instant;
 use crate::timers::Timers;
 use crate::wire::probe::{Answer, Probe};
@@ -38,8 +38,6 @@ const LATELY: Duration = Duration::from_secs(3);
 /// has to make room for another.
 const STRANGERS_PER_ADDRESS: usize = 2;
 const FAIR_TRIES: u8 = 3;
-/// An address that did not answer provokes no second introduction within this time.
-pub(crate) const MEMORY: Duration = Duration::from_secs(60);
 /// Introductions begun per second, and at once.
 const PER_SECOND: u32 = 250;
 const BURST: u32 = 50;

@@ -17,7 +17,6 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use crate::config::Limits;
-use crate::discovery::introduction;
 use crate::identity::PeerId;
 use crate::interface::Interface;
 use crate::io::{Event, OfflineReason, PeerChange, Warning};
@@ -35,6 +34,8 @@ use keys::Keys;
 pub use peer::{AddressState, History, Peer, PeerAddress, PeerWarning, Source, Trust};
 use table::Table;
 
+/// How long a candidate is remembered, and an address that did not answer provokes no second introduction.
+pub(crate) const MEMORY: Duration = Duration::from_secs(60);
 /// How long a silent peer may take to answer before it is offline: twelve probes and the last one's round trip. Calls are
 /// spread when there are many, and so is their end.
 const LAST_CALL: Duration = Duration::from_millis(3500);
@@ -225,7 +226,7 @@ impl Registry {
             });
         }
         let candidate = Candidate { announcement, heard: now.at, knows_us: told || asked };
-        self.table.insert_candidate(candidate, now.at + introduction::MEMORY);
+        self.table.insert_candidate(candidate, now.at + MEMORY);
         Reaction { prove: true, tell: !told, ..Reaction::default() }
     }
 

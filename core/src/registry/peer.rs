@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use crate::identity::PeerId;
 use crate::time::UnixTime;
-use crate::wire::beacon::Profile;
+use crate::wire::profile::Profile;
 
 /// A peer: a key that proved to be at some address, once or now.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! What the network did to sessions, counted.
 
-use super::{channel, handshake};
-
 /// Counts of what came over streams, and of what was dropped and why, since the engine's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionCounters {
@@ -60,29 +58,4 @@ pub struct SessionCounters {
 /// Counts one.
 pub(super) fn count(counter: &mut u64) {
     *counter = counter.saturating_add(1);
-}
-
-impl SessionCounters {
-    pub(super) fn refused(&mut self, refusal: handshake::Refusal) {
-        use handshake::Refusal;
-        count(match refusal {
-            Refusal::Malformed => &mut self.malformed,
-            Refusal::Mac => &mut self.mac,
-            Refusal::Key => &mut self.key,
-            Refusal::Sealed => &mut self.sealed,
-            Refusal::WrongPeer => &mut self.wrong_peer,
-            Refusal::Signature => &mut self.signature,
-            Refusal::Repeated | Refusal::Busy | Refusal::Over => &mut self.unasked,
-        });
-    }
-
-    pub(super) fn tampered(&mut self, refusal: channel::Refusal) {
-        use channel::Refusal;
-        count(match refusal {
-            Refusal::Malformed => &mut self.data_malformed,
-            Refusal::Order | Refusal::Closed => &mut self.data_order,
-            Refusal::Forged => &mut self.data_forged,
-            Refusal::Record => &mut self.data_record,
-        });
-    }
 }

@@ -4,6 +4,53 @@
 //! dials; a `connection` is one stream and what goes over it; a [`handshake`] makes the keys; a [`channel`] seals and opens
 //! frames under them; a `conversation` is what two peers say to each other, whatever streams carry it. PROTOCOL.md is the
 //! specification.
+//!
+//! # Over a transport of your own
+//!
+//! The handshake and the channel need neither an engine nor the other features. With `session` alone they are what this crate
+//! is good for: where you know by other means whose key to expect, and have a way to move bytes in order (or, with
+//! `Opener::of_datagrams`, out of order), they give you frames that nobody else can read, forge, repeat or reorder, under
+//! keys that are gone every so often. You keep to one rule: what is refused on a stream ends it.
+//!
+//! ```
+//! use landfall_core::SoftwareKeyring;
+//! use landfall_core::session::channel::{Opener, Sealer};
+//! use landfall_core::session::handshake::Established;
+//! # use landfall_core::session::handshake::{Initiator, M1, Responder};
+//! # use landfall_core::{Path, Secret};
+//! # type Error = Box<dyn std::error::Error>;
+//!
+//! /// Three messages, as the documentation of `handshake` has them step by step.
+//! fn shake_hands(a: &SoftwareKeyring, b: &SoftwareKeyring) -> Result<[Established; 2], Error> {
+//!     // ...
+//! #   let (initiator, work) = Initiator::new(a.id(), b.id(), &Path::Direct, Secret::from_bytes([3; 32]), 7)?;
+//! #   let (initiator, m1) = initiator.keyed(work.run(a))?;
+//! #   let secret = Secret::from_bytes([4; 32]);
+//! #   let (responder, work) = Responder::new(b.id(), &Path::Direct, secret, 9, &M1::read(&m1, &b.id())?)?;
+//! #   let (responder, work) = responder.keyed(work.run(b))?;
+//! #   let (responder, work) = responder.agreed(work.run(b))?;
+//! #   let (responder, m2) = responder.signed(work.run(b))?;
+//! #   let (initiator, work) = initiator.receive(&m2)?;
+//! #   let (initiator, work) = initiator.agreed(work.run(a))?;
+//! #   let (initiator, work) = initiator.verified(work.run(a))?;
+//! #   let at_a = initiator.signed(work.run(a))?;
+//! #   let (responder, work) = responder.receive(at_a.m3().unwrap_or_default())?;
+//! #   let at_b = responder.verified(work.run(b))?;
+//! #   Ok([at_a, at_b])
+//! }
+//!
+//! let (a, b) = (SoftwareKeyring::from_seed(&[1; 32]), SoftwareKeyring::from_seed(&[2; 32]));
+//! let [at_a, at_b] = shake_hands(&a, &b)?;
+//! assert_eq!((at_a.peer(), at_b.peer()), (b.id(), a.id()));
+//!
+//! let mut sealer = Sealer::new(at_a.keys().sending(), at_a.peer_sid());
+//! let mut opener = Opener::new(at_b.keys().receiving(), at_b.own_sid());
+//! let (first, second) = (sealer.seal_now(b"hello").ok_or("worn")?, sealer.seal_now(b"again").ok_or("worn")?);
+//! assert_eq!(opener.open_now(first.clone()).ok_or("refused")?.body(), b"hello");
+//! assert_eq!(opener.open_now(second).ok_or("refused")?.body(), b"again");
+//! assert_eq!(opener.open_now(first), None, "repeated: the stream is over");
+//! # Ok::<(), Error>(())
+//! ```
 
 mod admission;
 pub mod channel;
@@ -18,6 +65,7 @@ mod inbox;
 mod lanes;
 mod link;
 mod reach;
+mod refusals;
 mod splitter;
 mod standing;
 mod streams;

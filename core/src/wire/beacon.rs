@@ -15,13 +15,18 @@ use core::net::IpAddr;
 use minicbor::{Decoder, Encoder};
 
 use super::cbor::{NotCanonical, decode_strict};
+use super::profile::{
+    MAX_CAPABILITIES, MAX_CAPABILITY, MAX_NAME, MAX_SERVICE, MAX_SERVICES, MAX_SOFTWARE, MAX_SUMMARY, MAX_URL,
+    text_fits,
+};
 use super::reader::Reader;
 use super::statements::{self, Told};
 use super::{FrameError, MAGIC, MAX_FRAME, PROBE_LENGTH, SIGNATURE_LENGTH};
-use crate::config::ProfileError;
 use crate::identity::{NetworkTag, PeerId};
 use crate::succession::{Claims, Statements};
 use crate::time::UnixTime;
+
+pub use super::profile::{Profile, Status};
 
 const HEADER_LENGTH: usize = 80;
 /// An anonymous question is never smaller than the answer to it.
@@ -30,15 +35,7 @@ const DOMAIN: &[u8] = b"lanp1 beacon\0";
 /// Body key of the zeros that bring an announce to the length of a probe.
 const PADDING_KEY: u32 = 15;
 
-const MAX_NAME: usize = 63;
 const MAX_ADDRESSES: usize = 8;
-const MAX_CAPABILITIES: usize = 16;
-const MAX_CAPABILITY: usize = 64;
-const MAX_SUMMARY: usize = 120;
-const MAX_SERVICES: usize = 8;
-const MAX_SERVICE: usize = 80;
-const MAX_URL: usize = 200;
-const MAX_SOFTWARE: usize = 64;
 
 /// Which beacon frame it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,100 +210,6 @@ pub(crate) fn signing_message(unsigned: &[u8]) -> Vec<u8> {
     message
 }
 
-/// What a node tells about itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// A name for people: UTF-8, at most 63 bytes, no control characters. A suggestion, unique to nobody.
-    pub name: String,
-    /// What it can do: at most 16 of at most 64 bytes each.
-    pub capabilities: Vec<String>,
-    /// Whether it is busy.
-    pub status: Status,
-    /// What it is at, in at most 120 bytes.
-    pub summary: String,
-    /// DNS-SD types and ports of the services it fronts: at most 8.
-    pub services: Vec<(String, u16)>,
-    /// URL of its A2A agent card: at most 200 bytes.
-    pub agent_card: Option<String>,
-    /// Program and version: `landfall/0.1.0`. At most 64 bytes.
-    pub software: String,
-}
-
-/// Whether a node is busy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// Free.
-    #[default]
-    Idle,
-    /// Busy.
-    Working,
-    /// Not to be disturbed.
-    DoNotDisturb,
-}
-
-impl Status {
-    const fn code(self) -> u8 {
-        match self {
-            Self::Idle => 0,
-            Self::Working => 1,
-            Self::DoNotDisturb => 2,
-        }
-    }
-
-    const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Idle),
-            1 => Some(Self::Working),
-            2 => Some(Self::DoNotDisturb),
-            _ => None,
-        }
-    }
-}
-
-impl Profile {
-    /// Whether every field keeps its bound and a frame can carry them all.
-    ///
-    /// # Errors
-    /// Names the first field that does not.
-    pub fn check(&self) -> Result<(), ProfileError> {
-        let refuse = |field, bound| Err(ProfileError { field, bound });
-        if !text_fits(&self.name, MAX_NAME) || self.name.is_empty() {
-            return refuse("the name", "1 to 63 bytes of UTF-8 without control characters");
-        }
-        if self.capabilities.len() > MAX_CAPABILITIES
-            || !self.capabilities.iter().all(|capability| text_fits(capability, MAX_CAPABILITY))
-        {
-            return refuse("capabilities", "at most 16, each at most 64 bytes without control characters");
-        }
-        if !text_fits(&self.summary, MAX_SUMMARY) {
-            return refuse("the summary", "at most 120 bytes without control characters");
-        }
-        if self.services.len() > MAX_SERVICES || !self.services.iter().all(|(kind, _)| text_fits(kind, MAX_SERVICE)) {
-            return refuse("services", "at most 8, each type at most 80 bytes without control characters");
-        }
-        if !self.agent_card.as_ref().is_none_or(|url| text_fits(url, MAX_URL)) {
-            return refuse("the agent card's URL", "at most 200 bytes without control characters");
-        }
-        if !text_fits(&self.software, MAX_SOFTWARE) {
-            return refuse("the software's name", "at most 64 bytes without control characters");
-        }
-        let widest = [IpAddr::from([0_u8; 16]); MAX_ADDRESSES];
-        if HEADER_LENGTH + encode_body(self, &widest).len() + SIGNATURE_LENGTH > MAX_FRAME {
-            return refuse("the whole profile", "at most about 900 bytes, so that an announce fits one datagram");
-        }
-        Ok(())
-    }
-
-    /// The profile without what makes it long.
-    fn brief(&self) -> Self {
-        Self { name: self.name.clone(), status: self.status, software: self.software.clone(), ..Self::default() }
-    }
-}
-
-fn text_fits(text: &str, max: usize) -> bool {
-    text.len() <= max && !text.chars().any(char::is_control)
-}
-
 /// What an announce's body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
@@ -408,6 +311,12 @@ pub(crate) fn encode_announce(profile: &Profile, addresses: &[IpAddr], statement
     }
     let brief = profile.brief();
     encode_with(&brief, addresses, statements, fitting(&brief, addresses, statements, MAX_FRAME))
+}
+
+/// Whether an announce of this profile fits one datagram, with as many addresses as there may be.
+pub(super) fn fits_a_frame(profile: &Profile) -> bool {
+    let widest = [IpAddr::from([0_u8; 16]); MAX_ADDRESSES];
+    HEADER_LENGTH + encode_body(profile, &widest).len() + SIGNATURE_LENGTH <= MAX_FRAME
 }
 
 /// The body of an announce that is no longer than an anonymous question: all there is to say if it fits, else the brief form.

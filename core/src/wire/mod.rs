@@ -1,18 +1,25 @@
 //! Bytes on the network: borrowed readers that never panic, and writers that never exceed their bound.
 
-pub mod beacon;
-mod cbor;
 pub mod mdns;
+pub(crate) mod profile;
+
+#[cfg(feature = "keys")]
+pub mod beacon;
+#[cfg(feature = "keys")]
+mod cbor;
+#[cfg(feature = "keys")]
+mod frame;
+#[cfg(feature = "keys")]
 pub mod probe;
+#[cfg(feature = "keys")]
 pub(crate) mod reader;
+#[cfg(feature = "keys")]
 pub(crate) mod statements;
 
+#[cfg(feature = "keys")]
 pub(crate) use cbor::{NotCanonical, decode_strict};
-
-use core::fmt;
-
-use beacon::Beacon;
-use probe::{Answer, Probe};
+#[cfg(feature = "keys")]
+pub use frame::{Frame, FrameError};
 
 /// The first four bytes of every Landfall frame.
 pub(crate) const MAGIC: &[u8; 4] = b"LNP1";
@@ -22,66 +29,3 @@ pub const BEACON_PORT: u16 = 17892;
 pub const MAX_FRAME: usize = 1200;
 pub(crate) const PROBE_LENGTH: usize = 256;
 pub(crate) const SIGNATURE_LENGTH: usize = 64;
-
-/// A datagram that is a Landfall frame, as far as lengths tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frame<'a> {
-    /// An announce, discover or goodbye.
-    Beacon(Beacon<'a>),
-    /// A probe.
-    Probe(Probe),
-    /// A probe's answer; [`Answer::parse`] gives what its signature is over.
-    Answer(Answer),
-}
-
-impl<'a> Frame<'a> {
-    /// Reads a frame. What it is depends on its kind byte alone, never on what happens to parse.
-    ///
-    /// # Errors
-    /// Says which check failed.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        if bytes.get(..4) != Some(MAGIC) {
-            return Err(FrameError::Magic);
-        }
-        let kind = bytes.get(4).copied().ok_or(FrameError::Length)?;
-        if Probe::is_kind(kind) {
-            Probe::parse(bytes).map(Self::Probe)
-        } else if Answer::is_kind(kind) {
-            Answer::parse(bytes).map(|(answer, _, _)| Self::Answer(answer))
-        } else {
-            Beacon::parse(bytes).map(Self::Beacon)
-        }
-    }
-}
-
-/// Why bytes are no Landfall frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameError {
-    /// It does not begin with `LNP1`.
-    Magic,
-    /// Its kind is unknown.
-    Kind,
-    /// Its flags are unknown or do not go together.
-    Flags,
-    /// It is too short, too long, or not as long as it says.
-    Length,
-    /// Its padding is not zero.
-    Padding,
-    /// Its body is not canonical CBOR of the right types within their bounds.
-    Body,
-}
-
-impl fmt::Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Magic => "it does not begin with LNP1",
-            Self::Kind => "its kind is unknown",
-            Self::Flags => "its flags are unknown or contradict its kind",
-            Self::Length => "its length does not match what it says",
-            Self::Padding => "its padding is not zero",
-            Self::Body => "its body is not canonical CBOR within bounds",
-        })
-    }
-}
-
-impl core::error::Error for FrameError {}

@@ -13,11 +13,12 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 pub(crate) use links::{Family, Links};
-pub(crate) use presence::Neighbour;
 use presence::Presence;
 use querier::Querier;
 use responder::Responder;
 
+use super::Neighbour;
+use super::counters::MdnsCounters;
 use super::publication::Publication;
 use super::service::{HostName, Service};
 use crate::config::{CommandError, Config};
@@ -44,19 +45,6 @@ pub(crate) struct Mdns {
 
 /// Between the two goodbyes of a node that stops, which takes no longer than that of its frames.
 const GOODBYE_AGAIN: Duration = Duration::from_millis(100);
-
-/// Counts of what arrived by mDNS and was dropped, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MdnsCounters {
-    /// Messages that are none, and records that do not parse.
-    pub malformed: u64,
-    /// Responses from another port, from off the link, or sent to us alone without our asking.
-    pub foreign: u64,
-    /// Records for which there was no room.
-    pub refused: u64,
-    /// Answers that were not given, since their asker had had its share.
-    pub unanswered: u64,
-}
 
 /// A message that arrived, with what both machines want to know of it.
 #[derive(Clone, Copy, Debug)]

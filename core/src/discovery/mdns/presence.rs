@@ -10,6 +10,7 @@ use core::net::{SocketAddr, SocketAddrV6};
 
 use super::Heard;
 use crate::budget::TokenBucket;
+use crate::discovery::Neighbour;
 use crate::discovery::publication::Publication;
 use crate::discovery::service::{ServiceType, TxtPair};
 use crate::identity::{NetworkTag, PeerId};
@@ -29,15 +30,6 @@ const UDP: &str = "udp";
 /// The name that lists the nodes of a link.
 pub(super) fn listed_under() -> Option<NameBuf> {
     KIND.parse::<ServiceType>().ok()?.to_name().ok()
-}
-
-/// A node that somebody says is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Neighbour {
-    pub(crate) id: PeerId,
-    /// The address that said so, and the port that it said.
-    pub(crate) address: SocketAddr,
-    pub(crate) interface: u32,
 }
 
 /// Candidates per second, and at once: each costs a few announces to an address that anybody on the link may have forged.

@@ -14,8 +14,7 @@ use crate::job::Task;
 
 /// Opens one direction's frames.
 ///
-/// A session asks for each frame to be opened as a job. What is public here does it at once, so that the whole path of a
-/// message can be measured.
+/// A session asks for each frame to be opened as a job. What is public here does it at once, for a transport of one's own.
 #[derive(Debug)]
 pub struct Opener {
     /// What we call the session.

@@ -11,8 +11,7 @@ use crate::job::Task;
 
 /// Seals one direction's frames.
 ///
-/// A session asks for each frame to be sealed as a job. What is public here does it at once, so that the whole path of a
-/// message can be measured.
+/// A session asks for each frame to be sealed as a job. What is public here does it at once, for a transport of one's own.
 #[derive(Debug)]
 pub struct Sealer {
     ratchet: Ratchet,

@@ -106,6 +106,18 @@ impl Established {
         self.send.as_deref()
     }
 
+    /// What the peer calls the session: the id in every frame to it.
+    #[must_use]
+    pub fn peer_sid(&self) -> u64 {
+        self.peer_sid
+    }
+
+    /// What this node calls it: the id in every frame of the peer's.
+    #[must_use]
+    pub fn own_sid(&self) -> u64 {
+        self.own_sid
+    }
+
     /// What was agreed on.
     #[must_use]
     pub fn keys(&self) -> &Keys {
