@@ -39,10 +39,10 @@ fn every_test_that_the_table_of_attacks_names_exists() {
     for package in [
         "core/src",
         "core/tests",
-        "runtime-smol/src",
-        "runtime-smol/tests",
+        "runtime-mio/driver/src",
         "cli/src",
         "cli/tests",
+        "testvectors/src/conformance",
         "testvectors/tests",
     ] {
         sources(&repository().join(package), &mut all);
