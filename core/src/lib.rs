@@ -265,7 +265,10 @@
 
 #![no_std]
 // Whatever a part of this crate shares with another has no caller where neither is built.
-#![cfg_attr(not(all(feature = "mdns", feature = "beacon", feature = "session")), allow(dead_code, unused_imports))]
+#![cfg_attr(
+    not(all(feature = "mdns", feature = "beacon", feature = "session")),
+    allow(dead_code, unused_imports, reason = "some of what the parts share serves only those that are not built")
+)]
 
 extern crate alloc;
 

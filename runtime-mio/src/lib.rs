@@ -32,7 +32,7 @@ mod node;
 mod reactor;
 
 pub use landfall_driver::{
-    DriverCounters, MemoryStore, NodeOptions, StartError, Store, StreamCounters, Tap, interfaces, seed,
+    DriverCounters, MemoryStore, NodeOptions, Notice, StartError, Store, StreamCounters, Tap, interfaces, seed,
 };
 
-pub use node::{Node, Notice};
+pub use node::Node;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use landfall_core::{Command, CommandError, CommandId, Engine, Event};
-use landfall_driver::{DriverCounters, Host, NodeOptions, StartError, Token};
+use landfall_driver::{DriverCounters, Host, NodeOptions, Notice, StartError, Token};
 use mio::{Events, Poll, Registry};
 
 use crate::reactor::Shared;
@@ -30,15 +30,6 @@ pub struct Node {
     woken: Vec<Token>,
     events: VecDeque<Event>,
     missed: u64,
-}
-
-/// What [`Node::next_event`] tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Something happened.
-    Event(Event),
-    /// So many events happened here that nobody read in time. Ask the engine for its state anew.
-    Missed(u64),
 }
 
 impl Node {

@@ -5,19 +5,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use landfall_core::Event;
+use landfall_driver::Notice;
 use smol::channel::{Receiver, Sender, bounded};
 
 /// How many events wait for a subscriber before the oldest are lost.
 const BACKLOG: usize = 1024;
-
-/// What a subscriber gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Something happened.
-    Event(Event),
-    /// So many events happened here that this subscriber was too slow for. Ask the engine for its state anew.
-    Missed(u64),
-}
 
 /// The events of a node from the moment of subscription on. Dropping it ends the subscription.
 #[derive(Debug)]

@@ -42,9 +42,9 @@ mod node;
 mod reactor;
 
 pub use landfall_driver::{
-    DriverCounters, MemoryStore, NodeOptions, StartError, Store, StreamCounters, Tap, interfaces, seed,
+    DriverCounters, MemoryStore, NodeOptions, Notice, StartError, Store, StreamCounters, Tap, interfaces, seed,
 };
 
-pub use events::{Events, Notice};
+pub use events::Events;
 pub use handle::{Gone, Handle, RequestError};
 pub use node::Node;

@@ -37,6 +37,7 @@ mod interfaces;
 mod journal;
 mod links;
 mod listener;
+mod notice;
 mod options;
 #[cfg(all(test, unix))]
 mod polled;
@@ -53,6 +54,7 @@ mod threads;
 pub use counters::{DriverCounters, StreamCounters};
 pub use host::Host;
 pub use interfaces::interfaces;
+pub use notice::Notice;
 pub use options::{NodeOptions, StartError};
 pub use reactor::{Kind, Reactor, Source, Token};
 pub use store::{MemoryStore, Store};
