@@ -19,6 +19,8 @@
 //! - A socket or stream that has nothing to do costs nothing, and thousands of them do not either: a turn looks only at those
 //!   that the event loop woke.
 //! - A node that has nothing to do does nothing: it wakes for its engine's deadlines, and to try again what failed.
+//! - In a flood it looks at a socket a few times more before it sleeps, for about as long as to fall asleep and to be woken would
+//!   take; after a pause of 20 µs it sleeps at once.
 //! - A datagram that cannot be sent is a lost packet. An interface that cannot be used is named in a warning, once, and
 //!   tried again.
 //! - A node with an identity listens on one TCP port for all addresses, 17892 if it can have it, and announces which. Whoever

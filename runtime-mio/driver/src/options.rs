@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant as StdInstant;
 
 use landfall_core::{Config, ConfigError, Engine, Keyring};
 use tracing::warn;
@@ -193,6 +194,7 @@ impl NodeOptions {
             phase: Phase::Running,
             stopped: false,
             batch: Batch::new(),
+            received: StdInstant::now(),
             piece: piece(),
         };
         // What the engine wants from its birth on, such as a record stored before it says a word.
