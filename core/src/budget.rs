@@ -1,9 +1,12 @@
 //! What keeps one source, or all of them together, from costing us more than we chose to spend.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use hashbrown::HashTable;
+
+use crate::hasher::Hasher;
 use crate::time::Instant;
 
 const ONE: u64 = 1_000_000;
@@ -63,29 +66,38 @@ impl Pace {
     }
 }
 
-/// Token buckets per source, the least recently used one dropped when there are too many.
+/// Token buckets per source.
+///
+/// Those of the last four seconds and those of the four before are kept: whoever was silent for longer than that has a full bucket
+/// again, and loses nothing by being forgotten. Of more than 4096 in four seconds, whoever is not among the last 4096 or 8192 is
+/// forgotten sooner.
 #[derive(Debug)]
 pub(crate) struct SourceBudgets {
-    buckets: BTreeMap<SourceKey, (TokenBucket, Instant)>,
-    by_use: BTreeSet<(Instant, SourceKey)>,
+    recent: HashTable<(SourceKey, TokenBucket)>,
+    earlier: HashTable<(SourceKey, TokenBucket)>,
+    /// Since when buckets are put among the recent ones.
+    since: Instant,
+    hasher: Hasher,
 }
 
 /// A host may run several nodes, each with a port of its own; the host as a whole has its own, larger budget, so that
 /// changing ports gains nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum SourceKey {
     Node(IpAddr, u16),
     Host(IpAddr),
 }
 
 impl SourceBudgets {
-    const SOURCES: usize = 8192;
+    const SOURCES: usize = 4096;
     const NODE_PER_SECOND: u32 = 5;
     const NODE_BURST: u32 = 20;
     const HOST_FACTOR: u32 = 16;
+    /// An empty bucket is full again after that, a host's as much as a node's.
+    const REFILLED: Duration = Duration::from_secs((Self::NODE_BURST / Self::NODE_PER_SECOND) as u64);
 
-    pub(crate) const fn new() -> Self {
-        Self { buckets: BTreeMap::new(), by_use: BTreeSet::new() }
+    pub(crate) const fn new(hasher: Hasher) -> Self {
+        Self { recent: HashTable::new(), earlier: HashTable::new(), since: Instant::ZERO, hasher }
     }
 
     /// Whether this source may cost us one more frame.
@@ -102,17 +114,21 @@ impl SourceBudgets {
     }
 
     fn take_one(&mut self, key: SourceKey, per_second: u32, burst: u32, now: Instant) -> bool {
-        if !self.buckets.contains_key(&key)
-            && self.buckets.len() >= Self::SOURCES
-            && let Some((_, oldest)) = self.by_use.pop_first()
-        {
-            self.buckets.remove(&oldest);
+        let hash = self.hasher.hash(&key);
+        if let Some((_, bucket)) = self.recent.find_mut(hash, |(known, _)| *known == key) {
+            return bucket.take(now);
         }
-        let (bucket, used) = self.buckets.entry(key).or_insert_with(|| (TokenBucket::new(per_second, burst, now), now));
-        self.by_use.remove(&(*used, key));
-        *used = now;
-        self.by_use.insert((now, key));
-        bucket.take(now)
+        if self.recent.len() >= Self::SOURCES || now.since(self.since) >= Self::REFILLED {
+            core::mem::swap(&mut self.recent, &mut self.earlier);
+            self.recent.clear();
+            self.since = now;
+        }
+        let known = self.earlier.find(hash, |(known, _)| *known == key).map(|(_, bucket)| *bucket);
+        let mut bucket = known.unwrap_or_else(|| TokenBucket::new(per_second, burst, now));
+        let taken = bucket.take(now);
+        let hasher = self.hasher;
+        self.recent.insert_unique(hash, (key, bucket), |(key, _)| hasher.hash(key));
+        taken
     }
 }
 
@@ -188,12 +204,28 @@ mod tests {
 
     #[test]
     fn changing_ports_gains_a_host_no_more_than_its_own_budget() {
-        let mut budgets = SourceBudgets::new();
+        let mut budgets = SourceBudgets::new(Hasher::with_keys(1, 2));
         let passed =
             (1..=60_000_u16).filter(|port| budgets.take(SocketAddr::from(([10, 0, 0, 9], *port)), at(0))).count();
         assert_eq!(passed, 320);
-        assert!(budgets.buckets.len() <= SourceBudgets::SOURCES);
+        assert!(budgets.recent.len().max(budgets.earlier.len()) <= SourceBudgets::SOURCES);
         assert!(budgets.take(SocketAddr::from(([10, 0, 0, 8], 1)), at(0)), "another host is not affected");
+    }
+
+    #[test]
+    fn a_source_gets_its_share_and_no_more_whenever_others_are_forgotten() {
+        let mut budgets = SourceBudgets::new(Hasher::with_keys(1, 2));
+        let source = SocketAddr::from(([10, 0, 0, 9], 1));
+        // Ten a second for a minute, and others now and then.
+        let passed = (0..600_u64).filter(|tenth| {
+            let now = at(tenth * 100);
+            let others = if tenth % 7 == 0 { 10 } else { 0 };
+            for port in 0..others {
+                let _ = budgets.take(SocketAddr::from(([10, 0, 0, 8], port)), now);
+            }
+            budgets.take(source, now)
+        });
+        assert_eq!(passed.count(), 20 + 60 * 5 - 1);
     }
 
     #[test]

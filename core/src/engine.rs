@@ -5,6 +5,7 @@ use core::net::{SocketAddr, SocketAddrV6};
 use core::time::Duration;
 
 use crate::config::{CommandError, Config, ConfigError};
+use crate::discovery::Neighbour;
 use crate::discovery::beacon::Beacon;
 use crate::discovery::counters::Counters;
 use crate::discovery::mdns::Mdns;
@@ -135,6 +136,8 @@ pub struct Engine {
     registry: Registry,
     mdns: Mdns,
     sessions: Sessions,
+    /// Room for the nodes that one mDNS message speaks of.
+    neighbours: Vec<Neighbour>,
 }
 
 impl Engine {
@@ -168,6 +171,7 @@ impl Engine {
             registry,
             mdns,
             sessions,
+            neighbours: Vec::new(),
             out,
         })
     }
@@ -410,7 +414,8 @@ impl Engine {
         let datagram = Datagram { source: plain(datagram.source, datagram.interface), ..*datagram };
         match datagram.channel {
             Channel::Mdns => {
-                for neighbour in self.mdns.receive(&datagram, now.at, &mut self.out) {
+                self.mdns.receive(&datagram, now.at, &mut self.neighbours, &mut self.out);
+                for neighbour in self.neighbours.drain(..) {
                     self.beacon.heard_of(neighbour, &self.registry, now.at);
                 }
             }

@@ -12,6 +12,8 @@ mod signature;
 use alloc::vec::Vec;
 use core::fmt;
 
+use bytes::Bytes;
+
 use crate::crypto::Secret;
 use crate::identity::PeerId;
 
@@ -38,7 +40,7 @@ pub(crate) enum Task {
     },
     Verify {
         id: PeerId,
-        message: Vec<u8>,
+        message: Bytes,
         signature: [u8; 64],
     },
     /// X25519 (RFC 7748 §5) of the secret and a public key, or the secret's own public key where there is none.

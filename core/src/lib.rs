@@ -256,12 +256,12 @@
 //! | bytes, hybrid-array, inout, block-buffer, zeroize, subtle, cmov | shared buffers, arrays of a length known at compile time, erasing memory for certain, comparing in constant time | no |
 //! | cpufeatures | asks the processor what it can | no |
 //! | sha2, chacha20, poly1305, curve25519-dalek | vector instructions | the code that uses them: by `--cfg sha2_backend="soft"` and the like in `RUSTFLAGS`, at the price of speed |
-//! | hashbrown, siphasher | tables of the cache of mDNS | by leaving out `mdns` |
+//! | hashbrown, siphasher | tables under keys that others choose | no |
 //! | minicbor | six conversions between slices and arrays | by leaving out `beacon` and `session` |
 //!
 //! On x86-64 curve25519-dalek takes a procedural macro for its vector code, and that syn, quote and proc-macro2, which nothing
 //! of the program is linked with; `--cfg curve25519_dalek_backend="serial"` leaves all of it out. With `mdns` alone there are 18
-//! crates besides this one, with `beacon` 26, with all features 37, of which five are that macro's (x86-64 Linux).
+//! crates besides this one, with `beacon` 28, with all features 37, of which five are that macro's (x86-64 Linux).
 
 #![no_std]
 // Whatever a part of this crate shares with another has no caller where neither is built.
@@ -272,12 +272,15 @@
 
 extern crate alloc;
 
+#[cfg(any(feature = "mdns", feature = "keys"))]
 mod budget;
 mod config;
 mod crypto;
 pub mod discovery;
 mod engine;
 mod features;
+#[cfg(any(feature = "mdns", feature = "keys"))]
+mod hasher;
 mod identity;
 mod interface;
 mod io;

@@ -168,12 +168,12 @@ impl RotationClaim {
 
     /// Checks the signature of the old key.
     pub(crate) fn check_old(&self) -> Task {
-        Task::Verify { id: self.0.old, message: self.message(), signature: self.0.old_signature }
+        Task::Verify { id: self.0.old, message: self.message().into(), signature: self.0.old_signature }
     }
 
     /// Checks the signature of the new key.
     pub(crate) fn check_new(&self) -> Task {
-        Task::Verify { id: self.0.new, message: self.message(), signature: self.0.new_signature }
+        Task::Verify { id: self.0.new, message: self.message().into(), signature: self.0.new_signature }
     }
 
     /// The rotation, for whoever has seen both signatures hold.
@@ -207,7 +207,7 @@ impl RevocationClaim {
 
     /// Checks the signature.
     pub(crate) fn check(&self) -> Task {
-        Task::Verify { id: self.0.id, message: Revocation::message(&self.0.id), signature: self.0.signature }
+        Task::Verify { id: self.0.id, message: Revocation::message(&self.0.id).into(), signature: self.0.signature }
     }
 
     /// The revocation, for whoever has seen its signature hold.
@@ -237,6 +237,10 @@ impl Claims {
     pub(crate) const ANNOUNCED_REVOCATIONS: usize = 4;
     /// Revocations that a node keeps in order to tell them.
     pub(crate) const REVOCATIONS: usize = 64;
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rotations.is_empty() && self.revocations.is_empty()
+    }
 }
 
 /// What a node tells of keys that ended.

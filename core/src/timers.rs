@@ -1,30 +1,51 @@
 //! A table of deadlines: one per key, the next one always at hand.
+//!
+//! The deadlines are a heap of four children a node. A key's deadline is moved where it stands, so that moving it allocates
+//! nothing: most deadlines are put off again and again, by whatever shows that they need not be met yet.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use crate::time::Instant;
+
+/// The children of a node. Four of them share a cache line.
+const CHILDREN: usize = 4;
 
 /// Deadlines by key. Its size is that of the set of keys, which its owner bounds.
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
-    by_key: BTreeMap<K, Instant>,
-    by_time: BTreeSet<(Instant, K)>,
+    by_key: BTreeMap<K, usize>,
+    /// Where each key's deadline is in the heap. Those of no key are free.
+    places: Vec<Place<K>>,
+    free: Vec<usize>,
+    heap: Vec<Node>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place<K> {
+    key: K,
+    index: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    at: Instant,
+    place: usize,
 }
 
 impl<K: Ord + Copy> Timers<K> {
     pub(crate) const fn new() -> Self {
-        Self { by_key: BTreeMap::new(), by_time: BTreeSet::new() }
+        Self { by_key: BTreeMap::new(), places: Vec::new(), free: Vec::new(), heap: Vec::new() }
     }
 
     /// Sets the key's deadline, in place of the one it had.
     pub(crate) fn set(&mut self, key: K, at: Instant) {
-        if let Some(before) = self.by_key.insert(key, at) {
-            if before == at {
-                return;
-            }
-            self.by_time.remove(&(before, key));
-        }
-        self.by_time.insert((at, key));
+        let place = match self.by_key.get(&key) {
+            Some(place) => *place,
+            None => self.add(key),
+        };
+        let index = self.places.get(place).map_or(0, |place| place.index);
+        self.settle(index, Node { at, place });
     }
 
     /// Sets the key's deadline unless it has an earlier one.
@@ -35,40 +56,112 @@ impl<K: Ord + Copy> Timers<K> {
     }
 
     pub(crate) fn clear(&mut self, key: K) {
-        if let Some(at) = self.by_key.remove(&key) {
-            self.by_time.remove(&(at, key));
+        let Some(place) = self.by_key.remove(&key) else { return };
+        self.free.push(place);
+        let Some(index) = self.places.get(place).map(|place| place.index) else { return };
+        let Some(last) = self.heap.pop() else { return };
+        if index < self.heap.len() {
+            self.settle(index, last);
         }
     }
 
     pub(crate) fn get(&self, key: K) -> Option<Instant> {
-        self.by_key.get(&key).copied()
+        let place = self.places.get(*self.by_key.get(&key)?)?;
+        self.heap.get(place.index).map(|node| node.at)
     }
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.by_time.first().map(|(at, _)| *at)
+        self.heap.first().map(|node| node.at)
     }
 
     /// Takes all keys, in their order.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = K> + use<K> {
-        self.by_time.clear();
-        core::mem::take(&mut self.by_key).into_keys()
+        core::mem::replace(self, Self::new()).by_key.into_keys()
     }
 
-    /// Takes one key whose deadline is `now` or earlier, the earliest first.
+    /// Takes one key whose deadline is `now` or earlier, the earliest first, of equal ones the one of the least key.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
-        let (at, key) = *self.by_time.first()?;
-        if at > now {
-            return None;
-        }
-        self.by_time.remove(&(at, key));
-        self.by_key.remove(&key);
+        let first = self.heap.first().filter(|first| first.at <= now)?;
+        let key = self.places.get(first.place)?.key;
+        self.clear(key);
         Some(key)
+    }
+
+    /// A place for this key, at the end of the heap.
+    fn add(&mut self, key: K) -> usize {
+        let new = Place { key, index: self.heap.len() };
+        let place = match self.free.pop() {
+            Some(place) => place,
+            None => {
+                self.places.push(new);
+                self.places.len() - 1
+            }
+        };
+        if let Some(slot) = self.places.get_mut(place) {
+            *slot = new;
+        }
+        self.heap.push(Node { at: Instant::ZERO, place });
+        self.by_key.insert(key, place);
+        place
+    }
+
+    /// Puts a node that goes to `index` to where it belongs.
+    fn settle(&mut self, index: usize, node: Node) {
+        let above = index.checked_sub(1).and_then(|below| self.heap.get(below / CHILDREN));
+        if above.is_some_and(|above| self.is_before(&node, above)) {
+            self.rise(index, node);
+        } else {
+            self.sink(index, node);
+        }
+    }
+
+    fn rise(&mut self, mut index: usize, node: Node) {
+        while let Some(parent) = index.checked_sub(1).map(|below| below / CHILDREN)
+            && let Some(above) = self.heap.get(parent).copied()
+            && self.is_before(&node, &above)
+        {
+            self.put(index, above);
+            index = parent;
+        }
+        self.put(index, node);
+    }
+
+    fn sink(&mut self, mut index: usize, node: Node) {
+        loop {
+            let first = index.saturating_mul(CHILDREN).saturating_add(1);
+            let end = first.saturating_add(CHILDREN).min(self.heap.len());
+            let mut least = (index, node);
+            for (offset, child) in self.heap.get(first..end).unwrap_or_default().iter().enumerate() {
+                if self.is_before(child, &least.1) {
+                    least = (first + offset, *child);
+                }
+            }
+            if least.0 == index {
+                return self.put(index, node);
+            }
+            self.put(index, least.1);
+            index = least.0;
+        }
+    }
+
+    fn is_before(&self, one: &Node, other: &Node) -> bool {
+        let key = |node: &Node| self.places.get(node.place).map(|place| place.key);
+        one.at < other.at || (one.at == other.at && key(one) < key(other))
+    }
+
+    fn put(&mut self, index: usize, node: Node) {
+        if let (Some(slot), Some(place)) = (self.heap.get_mut(index), self.places.get_mut(node.place)) {
+            *slot = node;
+            place.index = index;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use quickcheck::quickcheck;
+
     use super::*;
 
     fn at(micros: u64) -> Instant {
@@ -89,5 +182,29 @@ mod tests {
         assert_eq!(timers.pop_due(at(10)), Some('b'));
         assert_eq!(timers.pop_due(at(100)), None);
         assert_eq!(timers.next(), None);
+    }
+
+    quickcheck! {
+        fn whatever_was_set_and_cleared_is_due_in_the_order_of_times_and_then_of_keys(steps: Vec<(u8, Option<u8>)>) -> bool {
+            let (mut timers, mut model) = (Timers::new(), BTreeMap::new());
+            for (key, time) in steps {
+                match time {
+                    Some(time) => {
+                        timers.set(key, at(time.into()));
+                        model.insert(key, at(time.into()));
+                    }
+                    None => {
+                        timers.clear(key);
+                        model.remove(&key);
+                    }
+                }
+                assert_eq!(timers.next(), model.values().min().copied());
+                assert_eq!(timers.get(key), model.get(&key).copied());
+            }
+            let mut expected: Vec<(Instant, u8)> = model.into_iter().map(|(key, at)| (at, key)).collect();
+            expected.sort_unstable();
+            let due: Vec<u8> = core::iter::from_fn(|| timers.pop_due(at(300))).collect();
+            due == expected.into_iter().map(|(_, key)| key).collect::<Vec<u8>>()
+        }
     }
 }

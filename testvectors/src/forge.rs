@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use landfall_core::wire::probe::{Answer, Probe};
 use landfall_core::{Keyring, NetworkTag, PeerId, SoftwareKeyring, UnixTime};
-use serde_cbor::Value;
+pub use serde_cbor::Value;
 
 use crate::sim::{Dice, toy_signature};
 
@@ -72,15 +72,24 @@ impl Impostor {
         self.announce_fields([(1, Value::Text(name.into()))])
     }
 
-    /// An announce with these body fields, padded to a probe's length.
+    /// An announce with these body fields, padded to a probe's length. It asks to be answered.
     pub fn announce_fields(&mut self, fields: impl IntoIterator<Item = (i128, Value)>) -> Vec<u8> {
+        self.announce_with(1, fields)
+    }
+
+    /// The same as one of the regular rounds, which ask for nothing.
+    pub fn announce_again(&mut self, fields: impl IntoIterator<Item = (i128, Value)>) -> Vec<u8> {
+        self.announce_with(0, fields)
+    }
+
+    fn announce_with(&mut self, flags: u8, fields: impl IntoIterator<Item = (i128, Value)>) -> Vec<u8> {
         let mut body: BTreeMap<Value, Value> =
             fields.into_iter().map(|(key, value)| (Value::Integer(key), value)).collect();
         let length = 80 + encoded(&body).len() + 64;
         if length < PROBE {
             body.insert(Value::Integer(15), Value::Bytes(vec![0; (PROBE - length).saturating_sub(2).max(1)]));
         }
-        self.frame(1, 1, &encoded(&body))
+        self.frame(1, flags, &encoded(&body))
     }
 
     /// A goodbye.

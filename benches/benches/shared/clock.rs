@@ -61,7 +61,7 @@ pub(crate) fn is_wanted() -> bool {
     wanted
 }
 
-fn used() -> Duration {
+pub(crate) fn used() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("nanoseconds"))
 }

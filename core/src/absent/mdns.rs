@@ -88,9 +88,7 @@ impl Mdns {
 
     pub(crate) fn introduce(&mut self, _: &str, _: Instant, _: &mut Outbox) {}
 
-    pub(crate) fn receive(&mut self, _: &Datagram<'_>, _: Instant, _: &mut Outbox) -> Vec<Neighbour> {
-        Vec::new()
-    }
+    pub(crate) fn receive(&mut self, _: &Datagram<'_>, _: Instant, _: &mut Vec<Neighbour>, _: &mut Outbox) {}
 
     pub(crate) fn fire(&mut self, _: Instant, _: &mut Outbox) {}
 

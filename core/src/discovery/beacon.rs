@@ -22,6 +22,7 @@ use crate::record::CommitId;
 use crate::registry::{Announcement, CALL_PAUSE, Call, Registry, Source, Standing};
 use crate::succession::Statements;
 use crate::time::{Instant, Now, UnixTime};
+use crate::wire::beacon::BodyView;
 use crate::wire::profile::Profile;
 
 /// The node's ears and voice for its own kind.
@@ -40,7 +41,7 @@ impl Beacon {
         let announcer = Announcer::new(config, seed, now, out);
         let network = NetworkTag::of(&config.network);
         Self {
-            intake: Intake::new(config.identity, *announcer.instance(), network, now.at),
+            intake: Intake::new(config.identity, *announcer.instance(), network, seed, now.at),
             introductions: Introductions::new(config.identity, config.limits.candidates, seed, now.at),
             announcer,
             elsewhere: None,
@@ -166,7 +167,8 @@ impl Beacon {
             JobOutput::Verified(_) if !self.announcer.is_running() => return,
             JobOutput::Verified(holds) => holds,
         };
-        match self.intake.verified(done.id, holds, now.at) {
+        let Some(checked) = self.intake.checked(done.id) else { return };
+        match self.intake.verified(&checked, holds, now.at) {
             Some(Verified::Announce(announcement)) => self.announced(announcement, registry, now, out),
             Some(Verified::Discover { source, interface }) => {
                 self.announcer.answer_later(source, interface, false, registry.crowd(), now.at);
@@ -190,10 +192,16 @@ impl Beacon {
         }
     }
 
-    fn announced(&mut self, announcement: Announcement, registry: &mut Registry, now: Now, out: &mut Outbox) {
+    fn announced(
+        &mut self,
+        announcement: Announcement<BodyView<'_>>,
+        registry: &mut Registry,
+        now: Now,
+        out: &mut Outbox,
+    ) {
         let (id, address, interface) = (announcement.id, announcement.source, announcement.interface);
         let asked = self.introductions.was_asked_by(id, address, now.at);
-        let reaction = registry.heard(announcement, asked, now, out);
+        let reaction = registry.heard(&announcement, asked, now, out);
         if reaction.prove || reaction.tell {
             let delay = self.announcer.newcomer_delay(registry.crowd());
             let introduction = Introduction {

@@ -4,26 +4,29 @@
 //! Lengths, magic and kind → on link → network → source's budget → exact duplicate → stale epoch or sequence → verify
 //! budget → signature → only then the CBOR body.
 
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
 use core::time::Duration;
 
-use sha2::{Digest, Sha256};
+use bytes::Bytes;
 
+use super::arena::Arena;
 use super::counters::Counters;
+use super::duplicates::Duplicates;
 use super::introduction::Introductions;
-use crate::budget::{Recent, SourceBudgets, TokenBucket};
+use crate::budget::{SourceBudgets, TokenBucket};
+use crate::hasher::Hasher;
 use crate::identity::{NetworkTag, PeerId};
 use crate::interface::Interface;
 use crate::io::Datagram;
 use crate::job::{JobId, Task};
 use crate::outbox::Outbox;
+use crate::random::Seed;
 use crate::registry::{Announcement, Registry, Standing};
 use crate::time::Instant;
 use crate::wire::Frame;
-use crate::wire::beacon::{Beacon, Body, Kind};
-use crate::wire::probe::{Answer, Probe};
+use crate::wire::beacon::{self, Beacon, BodyView, Kind};
+use crate::wire::probe::{self, Answer, Probe};
 
 /// Signatures of beacon frames verified per second: in all 2000, three quarters kept for pinned peers.
 const PINNED_PER_SECOND: u32 = 1500;
@@ -31,7 +34,6 @@ const SEEN_PER_SECOND: u32 = 250;
 const UNKNOWN_PER_SECOND: u32 = 250;
 /// What an idle budget allows at once: two seconds' worth, for the answers that greet a newcomer.
 const BURST_SECONDS: u32 = 2;
-const DUPLICATES: usize = 4096;
 /// Frames whose verification is under way.
 const MAX_PENDING: usize = 1024;
 /// A frame of ours that is older than our start may still be on its way; later ones of another instance are a clone's.
@@ -51,8 +53,8 @@ pub(crate) enum Unsigned {
 /// What a frame turned out to be, now that its signature holds.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "announces are the usual case, and are consumed at once")]
-pub(crate) enum Verified {
-    Announce(Announcement),
+pub(crate) enum Verified<'a> {
+    Announce(Announcement<BodyView<'a>>),
     Discover {
         source: SocketAddr,
         interface: u32,
@@ -82,37 +84,48 @@ pub(crate) struct Intake {
     sources: SourceBudgets,
     /// Probes have budgets of their own, so that junk under a peer's address does not keep us from answering it.
     askers: SourceBudgets,
-    recent: Recent<[u8; 16]>,
+    duplicates: Duplicates,
     unknown: TokenBucket,
     seen: TokenBucket,
     pinned: TokenBucket,
-    pending: BTreeMap<JobId, Pending>,
+    /// In the order of their numbers, which is that of their arrival.
+    pending: VecDeque<(JobId, Pending)>,
+    frames: Arena,
     /// The newest frame that somebody else signed with our key, and when that was said last.
     elsewhere: Option<((u64, u32), Instant)>,
     pub(crate) counters: Counters,
 }
 
+/// A frame whose signature is being checked.
 #[derive(Debug)]
-enum Pending {
-    Beacon { frame: Vec<u8>, source: SocketAddr, interface: u32 },
+pub(crate) enum Pending {
+    Beacon { frame: Bytes, source: SocketAddr, interface: u32 },
     Answer { answer: Answer, arrived: Instant },
 }
 
 impl Intake {
-    pub(crate) fn new(own_id: Option<PeerId>, own_instance: [u8; 8], network: NetworkTag, now: Instant) -> Self {
+    pub(crate) fn new(
+        own_id: Option<PeerId>,
+        own_instance: [u8; 8],
+        network: NetworkTag,
+        seed: &Seed,
+        now: Instant,
+    ) -> Self {
+        let hasher = Hasher::new(&mut seed.stream("intake.tables"));
         let bucket = |per_second: u32| TokenBucket::new(per_second, per_second.saturating_mul(BURST_SECONDS), now);
         Self {
             own_id,
             own_instance,
             network,
             started: now,
-            sources: SourceBudgets::new(),
-            askers: SourceBudgets::new(),
-            recent: Recent::new(DUPLICATES),
+            sources: SourceBudgets::new(hasher),
+            askers: SourceBudgets::new(hasher),
+            duplicates: Duplicates::new(hasher),
             unknown: bucket(UNKNOWN_PER_SECOND),
             seen: bucket(SEEN_PER_SECOND),
             pinned: bucket(PINNED_PER_SECOND),
-            pending: BTreeMap::new(),
+            pending: VecDeque::new(),
+            frames: Arena::default(),
             elsewhere: None,
             counters: Counters::default(),
         }
@@ -172,31 +185,32 @@ impl Intake {
         if !self.sources.take(datagram.source, now) {
             return self.drop_as(|counters| &mut counters.over_budget);
         }
-        let (Some(id), Some((message, signature))) = (header.id, beacon.signed()) else {
+        let (Some(id), Some((signed, signature))) = (header.id, beacon.signature()) else {
             self.counters.accepted = self.counters.accepted.saturating_add(1);
             return Some(Unsigned::AnonymousDiscover);
         };
-        let mut digest = [0; 16];
-        digest.iter_mut().zip(Sha256::digest(datagram.payload)).for_each(|(slot, byte)| *slot = byte);
-        if !self.recent.insert(digest) {
+        if !self.duplicates.is_new(datagram.payload) {
             return self.drop_as(|counters| &mut counters.duplicate);
         }
-        let budget = match registry.standing(&id) {
+        let (standing, is_news) = registry.weigh(&id, header.epoch, header.sequence);
+        let budget = match standing {
             Standing::Blocked => return self.drop_as(|counters| &mut counters.blocked),
             Standing::Pinned => &mut self.pinned,
             Standing::Seen => &mut self.seen,
             Standing::Unknown => &mut self.unknown,
         };
-        if !registry.is_news(&id, header.epoch, header.sequence) {
+        if !is_news {
             return self.drop_as(|counters| &mut counters.stale);
         }
         if self.pending.len() >= MAX_PENDING || !budget.take(now) {
             return self.drop_as(|counters| &mut counters.unverified);
         }
-        let job = out.job(Task::Verify { id, message, signature });
-        let frame = datagram.payload.to_vec();
+        let labelled = self.frames.copy([beacon::DOMAIN, datagram.payload]);
+        let message = labelled.slice(..beacon::DOMAIN.len() + signed);
+        let job = out.job(Task::Verify { id, message, signature: *signature });
+        let frame = labelled.slice(beacon::DOMAIN.len()..);
         let pending = Pending::Beacon { frame, source: datagram.source, interface: datagram.interface };
-        self.pending.insert(job, pending);
+        self.pending.push_back((job, pending));
         None
     }
 
@@ -212,28 +226,37 @@ impl Intake {
         if answer.network != self.network {
             return self.drop_as(|counters| &mut counters.other_network);
         }
-        let own: Vec<IpAddr> = links.iter().flat_map(|link| link.addresses.iter().map(|address| address.ip)).collect();
+        // An answer that saw our probe come from elsewhere was relayed: it proves nothing about this address.
+        let (observed, _) = answer.observed;
+        let direct = links.iter().flat_map(|link| &link.addresses).any(|address| address.ip == observed);
         if self.pending.len() >= MAX_PENDING
-            || !introductions.expects(&answer, datagram.source, datagram.interface, &own)
+            || !direct
+            || !introductions.expects(&answer, datagram.source, datagram.interface)
         {
             return self.drop_as(|counters| &mut counters.unasked);
         }
-        let (answer, message, signature) = Answer::parse(datagram.payload).ok()?;
+        let (answer, signed, signature) = Answer::read(datagram.payload).ok()?;
+        let message = self.frames.copy([probe::DOMAIN, signed]);
         let job = out.job(Task::Verify { id: answer.id, message, signature });
-        self.pending.insert(job, Pending::Answer { answer, arrived: now });
+        self.pending.push_back((job, Pending::Answer { answer, arrived: now }));
         None
     }
 
+    /// The frame that this job was to check. Not to be asked for twice.
+    pub(crate) fn checked(&mut self, job: JobId) -> Option<Pending> {
+        let at = self.pending.binary_search_by_key(&job, |(waiting, _)| *waiting).ok()?;
+        self.pending.remove(at).map(|(_, pending)| pending)
+    }
+
     /// A verification's result: what the frame says, if its signature holds and its body is in order.
-    pub(crate) fn verified(&mut self, job: JobId, holds: bool, now: Instant) -> Option<Verified> {
-        let pending = self.pending.remove(&job)?;
+    pub(crate) fn verified<'a>(&mut self, pending: &'a Pending, holds: bool, now: Instant) -> Option<Verified<'a>> {
         self.counters.verifications = self.counters.verifications.saturating_add(1);
         if !holds {
             return self.drop_as(|counters| &mut counters.forged);
         }
         let verified = match pending {
-            Pending::Answer { answer, arrived } => Some(Verified::Answer { answer, arrived }),
-            Pending::Beacon { frame, source, interface } => self.meaning(&frame, source, interface, now),
+            Pending::Answer { answer, arrived } => Some(Verified::Answer { answer: *answer, arrived: *arrived }),
+            Pending::Beacon { frame, source, interface } => self.meaning(frame, *source, *interface, now),
         };
         if verified.is_some() {
             self.counters.accepted = self.counters.accepted.saturating_add(1);
@@ -241,11 +264,17 @@ impl Intake {
         verified
     }
 
-    fn meaning(&mut self, frame: &[u8], source: SocketAddr, interface: u32, now: Instant) -> Option<Verified> {
+    fn meaning<'a>(
+        &mut self,
+        frame: &'a [u8],
+        source: SocketAddr,
+        interface: u32,
+        now: Instant,
+    ) -> Option<Verified<'a>> {
         let beacon = Beacon::parse(frame).ok()?;
         let header = beacon.header;
         let id = header.id?;
-        let Ok(body) = Body::decode(beacon.body()) else {
+        let Ok(body) = BodyView::read(beacon.body()) else {
             return self.drop_as(|counters| &mut counters.bad_body);
         };
         if Some(id) == self.own_id {

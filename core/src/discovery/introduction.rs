@@ -8,7 +8,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::budget::Pace;
@@ -249,7 +249,7 @@ impl Introductions {
     }
 
     /// Whether this answers one of our probes, from where that probe went; then it is worth verifying.
-    pub(crate) fn expects(&mut self, answer: &Answer, source: SocketAddr, interface: u32, own: &[IpAddr]) -> bool {
+    pub(crate) fn expects(&mut self, answer: &Answer, source: SocketAddr, interface: u32) -> bool {
         let (prefix, number) = split_nonce(&answer.nonce);
         let Some(exchange) = self.by_nonce.get(&prefix).and_then(|key| self.exchanges.get_mut(key)) else {
             return false;
@@ -258,9 +258,7 @@ impl Introductions {
             && exchange.introduction.interface == interface
             && exchange.introduction.id == answer.id
             && exchange.introduction.prove
-            && exchange.sent.get(usize::from(number)).is_some_and(Option::is_some)
-            // An answer that saw our probe come from elsewhere was relayed: it proves nothing about this address.
-            && own.contains(&answer.observed.0);
+            && exchange.sent.get(usize::from(number)).is_some_and(Option::is_some);
         let Some(verified) = exchange.verified.get_mut(usize::from(number)).filter(|_| fits) else { return false };
         *verified = verified.saturating_add(1);
         *verified <= MAX_VERIFICATIONS
@@ -317,8 +315,9 @@ impl Introductions {
     }
 }
 
+/// The latest are the last.
 fn asked_lately(askers: &VecDeque<(Key, Instant)>, key: Key, now: Instant) -> bool {
-    askers.iter().any(|(asker, at)| *asker == key && now.since(*at) < LATELY)
+    askers.iter().rev().take_while(|(_, at)| now.since(*at) < LATELY).any(|(asker, _)| *asker == key)
 }
 
 /// The time between this try and the next one.

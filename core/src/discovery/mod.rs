@@ -7,7 +7,11 @@ pub mod service;
 #[cfg(feature = "beacon")]
 mod announcer;
 #[cfg(feature = "beacon")]
+mod arena;
+#[cfg(feature = "beacon")]
 pub(crate) mod beacon;
+#[cfg(feature = "beacon")]
+mod duplicates;
 #[cfg(feature = "beacon")]
 mod intake;
 #[cfg(feature = "beacon")]

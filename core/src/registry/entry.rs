@@ -12,7 +12,7 @@ use crate::io::{Event, PeerChange};
 use crate::outbox::Outbox;
 use crate::record::{MAX_WARNINGS, PeerRecord};
 use crate::time::{Instant, UnixTime};
-use crate::wire::beacon::{Body, Profile};
+use crate::wire::beacon::{Profile, Says};
 
 /// A peer and what only the registry needs to know of it.
 #[derive(Debug)]
@@ -180,23 +180,27 @@ impl Entry {
         }
     }
 
+    /// The peer is there: until when that is believed.
+    pub(super) fn heard(&mut self, now: Instant) -> Instant {
+        self.liveness = Liveness::Heard;
+        now + self.ttl
+    }
+
     /// Drops the addresses that the peer says it does not have any more.
-    pub(super) fn prune(&mut self, body: &Body) -> Vec<SocketAddr> {
+    pub(super) fn prune(&mut self, body: &impl Says) -> Vec<SocketAddr> {
         if !body.lists_all_addresses() {
             return Vec::new();
         }
-        let listed = |known: &PeerAddress| body.addresses.contains(&known.address.ip());
-        let (kept, gone): (Vec<_>, Vec<_>) = self.peer.addresses.drain(..).partition(listed);
-        self.peer.addresses = kept;
-        gone.into_iter().map(|known| known.address).collect()
+        let is_gone = |known: &mut PeerAddress| !body.addresses().contains(&known.address.ip());
+        self.peer.addresses.extract_if(.., is_gone).map(|gone| gone.address).collect()
     }
 
     /// Takes over what the peer says of itself; its name before, if it changed.
-    pub(super) fn describe(&mut self, profile: Profile, out: &mut Outbox) -> Option<String> {
-        if self.peer.profile == profile {
+    pub(super) fn describe(&mut self, body: &impl Says, out: &mut Outbox) -> Option<String> {
+        if body.is(&self.peer.profile) {
             return None;
         }
-        let before = core::mem::replace(&mut self.peer.profile, profile);
+        let before = core::mem::replace(&mut self.peer.profile, body.profile());
         let renamed = before.name != self.peer.profile.name;
         if self.peer.online {
             let change = if renamed { PeerChange::Renamed { from: before.name.clone() } } else { PeerChange::Profile };
@@ -295,12 +299,19 @@ impl Peer {
             let same_host = known.address.ip() == address.ip() && known.interface == interface;
             known.address == address || (same_host && (rtt.is_some() || known.rtt.is_none()))
         };
-        let (mut dropped, kept): (Vec<_>, Vec<_>) = self.addresses.drain(..).partition(replaced);
-        self.addresses = kept;
+        let mut dropped: Vec<SocketAddr> = Vec::new();
+        self.addresses.retain(|known| {
+            let stays = !replaced(known);
+            if !stays && known.address != address {
+                dropped.push(known.address);
+            }
+            stays
+        });
         self.addresses.push(PeerAddress { address, interface, state, source, rtt });
         self.addresses.sort_by_key(|known| (known.state, known.rtt.is_none(), known.address));
-        dropped.extend(self.addresses.drain(MAX_ADDRESSES.min(self.addresses.len())..));
-        dropped.into_iter().map(|known| known.address).filter(|dropped| *dropped != address).collect()
+        let over = self.addresses.drain(MAX_ADDRESSES.min(self.addresses.len())..);
+        dropped.extend(over.map(|known| known.address).filter(|dropped| *dropped != address));
+        dropped
     }
 }
 

@@ -22,10 +22,10 @@ use crate::interface::Interface;
 use crate::io::{Event, OfflineReason, PeerChange, Warning};
 use crate::outbox::Outbox;
 use crate::record::{PeerRecord, Record};
-use crate::succession::Rotation;
+use crate::succession::{Claims, Rotation};
 use crate::time::{Instant, Now};
 use crate::timers::Timers;
-use crate::wire::beacon::Body;
+use crate::wire::beacon::{Body, Says};
 use crate::wire::probe::Answer;
 
 pub(crate) use destinations::Destination;
@@ -52,9 +52,9 @@ const SAVE_DELAY: Duration = Duration::from_secs(60);
 /// A warning about a full table is worth one line a minute.
 const FULL_WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// An announce whose signature holds.
+/// An announce whose signature holds, its body still in its bytes or kept.
 #[derive(Clone, Debug)]
-pub(crate) struct Announcement {
+pub(crate) struct Announcement<B = Body> {
     pub(crate) id: PeerId,
     pub(crate) epoch: u64,
     pub(crate) sequence: u32,
@@ -64,7 +64,16 @@ pub(crate) struct Announcement {
     pub(crate) answer_me: bool,
     pub(crate) source: SocketAddr,
     pub(crate) interface: u32,
-    pub(crate) body: Body,
+    pub(crate) body: B,
+}
+
+impl<B: Says> Announcement<B> {
+    /// To be kept. What it says of keys that ended is not: that was looked at.
+    fn keep(&self) -> Announcement {
+        let Self { id, epoch, sequence, instance, ttl, tcp_port, answer_me, source, interface, ref body } = *self;
+        let body = Body { claims: Claims::default(), ..body.to_body() };
+        Announcement { id, epoch, sequence, instance, ttl, tcp_port, answer_me, source, interface, body }
+    }
 }
 
 /// What an announce calls for.
@@ -109,6 +118,8 @@ pub(crate) struct Registry {
     /// Peers of whom something is not stored yet, and when it will be.
     unsaved: Timers<PeerId>,
     full_warning: Option<Instant>,
+    /// Room for what an announce says of keys that ended.
+    claims: Claims,
 }
 
 impl Registry {
@@ -138,7 +149,8 @@ impl Registry {
         }
         // Where there is no room for all, whom somebody cares for comes first.
         first.into_iter().chain(last).for_each(|record| table.restore(record));
-        Self { table, own, keys, links: Vec::new(), unsaved: Timers::new(), full_warning: None }
+        let claims = Claims::default();
+        Self { table, own, keys, links: Vec::new(), unsaved: Timers::new(), full_warning: None, claims }
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = &Peer> {
@@ -169,7 +181,17 @@ impl Registry {
     }
 
     pub(crate) fn standing(&self, id: &PeerId) -> Standing {
-        match self.table.entry(id).map(|entry| entry.peer.trust) {
+        self.standing_as(id, self.table.entry(id))
+    }
+
+    /// How an id stands with us, and whether a frame of it with this epoch and sequence number is news.
+    pub(crate) fn weigh(&self, id: &PeerId, epoch: u64, sequence: u32) -> (Standing, bool) {
+        let entry = self.table.entry(id);
+        (self.standing_as(id, entry), self.is_news_beside(id, entry, epoch, sequence))
+    }
+
+    fn standing_as(&self, id: &PeerId, entry: Option<&Entry>) -> Standing {
+        match entry.map(|entry| entry.peer.trust) {
             None if self.keys.has_revocation(id) => Standing::Blocked,
             None => Standing::Unknown,
             Some(Trust::Seen) => Standing::Seen,
@@ -179,38 +201,44 @@ impl Registry {
     }
 
     /// Whether a frame of this epoch and sequence number is newer than all that counted so far.
-    pub(crate) fn is_news(&self, id: &PeerId, epoch: u64, sequence: u32) -> bool {
-        let last = self
-            .table
-            .entry(id)
+    fn is_news(&self, id: &PeerId, epoch: u64, sequence: u32) -> bool {
+        self.is_news_beside(id, self.table.entry(id), epoch, sequence)
+    }
+
+    fn is_news_beside(&self, id: &PeerId, entry: Option<&Entry>, epoch: u64, sequence: u32) -> bool {
+        let last = entry
             .map(|entry| (entry.epoch, entry.sequence))
             .or_else(|| self.table.candidate(id).map(|candidate| candidate.last()));
         last.is_none_or(|last| (epoch, sequence) > last)
     }
 
     /// An announce that verified. `asked` says that its sender has asked us to prove ourselves lately, so it knows us.
-    pub(crate) fn heard(
+    pub(crate) fn heard<B: Says>(
         &mut self,
-        mut announcement: Announcement,
+        announcement: &Announcement<B>,
         asked: bool,
         now: Now,
         out: &mut Outbox,
     ) -> Reaction {
-        if self.own == Some(announcement.id) || self.standing(&announcement.id) == Standing::Blocked {
+        let Announcement { id, epoch, sequence, source, ref body, .. } = *announcement;
+        let (standing, is_news) = self.weigh(&id, epoch, sequence);
+        if self.own == Some(id) || standing == Standing::Blocked {
             return Reaction::default();
         }
-        let listed = &announcement.body;
-        let elsewhere = listed.lists_all_addresses() && !listed.addresses.contains(&announcement.source.ip());
+        let elsewhere = body.lists_all_addresses() && !body.addresses().contains(&source.ip());
         // A frame that comes from where its sender says it is not was repeated by somebody else.
-        if elsewhere || !self.is_news(&announcement.id, announcement.epoch, announcement.sequence) {
+        if elsewhere || !is_news {
             return Reaction::default();
         }
-        let claims = core::mem::take(&mut announcement.body.claims);
-        self.heard_claims(&announcement.id, &claims, now, out);
-        if self.table.entry(&announcement.id).is_some() {
-            self.heard_peer(announcement, now, out)
-        } else {
-            self.heard_candidate(announcement, asked, now, out)
+        let mut claims = core::mem::take(&mut self.claims);
+        body.put_claims(&mut claims);
+        if !claims.is_empty() {
+            self.heard_claims(&id, &claims, now, out);
+        }
+        self.claims = claims;
+        match self.heard_peer(announcement, now, out) {
+            Some(reaction) => reaction,
+            None => self.heard_candidate(announcement.keep(), asked, now, out),
         }
     }
 
@@ -230,16 +258,17 @@ impl Registry {
         Reaction { prove: true, tell: !told, ..Reaction::default() }
     }
 
-    fn heard_peer(&mut self, announcement: Announcement, now: Now, out: &mut Outbox) -> Reaction {
+    /// None when it is not a peer.
+    fn heard_peer<B: Says>(&mut self, announcement: &Announcement<B>, now: Now, out: &mut Outbox) -> Option<Reaction> {
         let id = announcement.id;
         let few = self.crowd() < FEW;
-        let Some(entry) = self.table.entry_mut(&id) else { return Reaction::default() };
+        let entry = self.table.entry_mut(&id)?;
         entry.epoch = announcement.epoch;
         entry.sequence = announcement.sequence;
         if !entry.peer.online {
             let known = entry.peer.has_proved_at(announcement.source);
-            entry.pending = Some(announcement);
-            return Reaction { prove: true, tell: true, answer: false, known };
+            entry.pending = Some(announcement.keep());
+            return Some(Reaction { prove: true, tell: true, answer: false, known });
         }
         let restarted = entry.instance != Some(announcement.instance);
         let outdated = few && entry.proved.is_none_or(|last| now.at.since(last) > entry.ttl * PROOF_LIFETIMES);
@@ -248,7 +277,7 @@ impl Registry {
         entry.peer.last_seen = now.wall;
         entry.restart(announcement.instance, out);
         let gone = entry.prune(&announcement.body);
-        let old_name = entry.describe(announcement.body.profile, out);
+        let old_name = entry.describe(&announcement.body, out);
         let known = entry.peer.has_proved_at(announcement.source);
         let (confirmed, dropped) = entry.heard_at(announcement.source, announcement.interface, out);
         let tell = announcement.answer_me && !entry.knows_us;
@@ -257,6 +286,10 @@ impl Registry {
         let answer = announcement.answer_me && entry.knows_us && few && pause_over;
         if answer {
             entry.answered = Some(now.at);
+        }
+        if !outdated {
+            let deadline = entry.heard(now.at);
+            self.table.expire_at(&id, deadline);
         }
         if let Some(old_name) = &old_name {
             self.table.rename(&id, old_name);
@@ -269,13 +302,10 @@ impl Registry {
             self.table.vacate(&id, address);
             out.event(Event::PeerChanged { id, change: PeerChange::AddressGone(address) });
         }
-        if !outdated {
-            self.table.keep_alive(&id, now.at);
-        }
         if restarted || old_name.is_some() {
             self.persist(&id, out);
         }
-        Reaction { prove: !confirmed || outdated, tell: tell || restarted, answer, known }
+        Some(Reaction { prove: !confirmed || outdated, tell: tell || restarted, answer, known })
     }
 
     /// A goodbye that verified; whether it is news.
@@ -350,7 +380,7 @@ impl Registry {
         entry.peer.tcp_port = announcement.tcp_port;
         entry.restart(announcement.instance, out);
         let gone = entry.prune(&announcement.body);
-        let old_name = entry.describe(announcement.body.profile, out);
+        let old_name = entry.describe(&announcement.body, out);
         let (_, dropped) = entry.heard_at(announcement.source, announcement.interface, out);
         if let Some(old_name) = old_name {
             self.table.rename(id, &old_name);

@@ -235,11 +235,10 @@ impl Table {
         self.keep_alive(id, now);
     }
 
-    /// The peer was heard: its time runs anew.
-    pub(super) fn keep_alive(&mut self, id: &PeerId, now: Instant) {
+    /// The peer's time runs anew.
+    fn keep_alive(&mut self, id: &PeerId, now: Instant) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.liveness = Liveness::Heard;
-            self.deadlines.set(*id, now + entry.ttl);
+            self.deadlines.set(*id, entry.heard(now));
         }
     }
 

@@ -60,7 +60,7 @@ fn proof(port: u16) -> Proof {
 /// A registry in which Bob has proved himself at port 17892, at second 1.
 fn with_bob(out: &mut Outbox) -> Registry {
     let mut registry = Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), at(0));
-    assert!(registry.heard(announcement("bob", 1, 17892), false, at(1), out).prove);
+    assert!(registry.heard(&announcement("bob", 1, 17892), false, at(1), out).prove);
     registry.proved(proof(17892), &answer(1), at(1), out);
     assert!(registry.peer(&BOB).is_some_and(|peer| peer.online));
     registry
@@ -82,7 +82,7 @@ fn events(out: &mut Outbox) -> Vec<Event> {
 fn a_frame_repeated_from_another_port_costs_a_peer_nothing_that_it_has_proved() {
     let mut out = Outbox::default();
     let mut registry = with_bob(&mut out);
-    registry.heard(announcement("bob", 2, 1), false, at(2), &mut out);
+    registry.heard(&announcement("bob", 2, 1), false, at(2), &mut out);
     let addresses = &registry.peer(&BOB).unwrap().addresses;
     assert!(
         addresses.iter().any(|known| known.address.port() == 17892 && known.state == AddressState::Confirmed),
@@ -98,7 +98,7 @@ fn a_frame_from_where_its_sender_says_it_is_not_is_no_news() {
     let mut out = Outbox::default();
     let mut registry = with_bob(&mut out);
     let elsewhere = Announcement { source: SocketAddr::from(([10, 0, 0, 66], 17892)), ..announcement("bob", 9, 1) };
-    assert_eq!(registry.heard(elsewhere, false, at(2), &mut out), Reaction::default());
+    assert_eq!(registry.heard(&elsewhere, false, at(2), &mut out), Reaction::default());
     assert_eq!(registry.peer(&BOB).unwrap().addresses.len(), 1);
 }
 
@@ -107,7 +107,7 @@ fn the_index_of_addresses_holds_what_the_peers_hold_and_no_more() {
     let mut out = Outbox::default();
     let mut registry = with_bob(&mut out);
     for port in 1..2000 {
-        registry.heard(announcement("bob", 1 + u32::from(port), port), false, at(2), &mut out);
+        registry.heard(&announcement("bob", 1 + u32::from(port), port), false, at(2), &mut out);
         if port % 2 == 0 {
             registry.proved(proof(port), &answer(1), at(2), &mut out);
         }
@@ -122,7 +122,7 @@ fn what_an_offline_peer_is_said_to_announce_counts_once_it_has_proved_itself() {
     let mut registry = with_bob(&mut out);
     assert!(registry.goodbye(&BOB, 1, 2, at(3), &mut out));
     let before = registry.peer(&BOB).unwrap().clone();
-    let reaction = registry.heard(announcement("robert", 3, 17892), false, at(60), &mut out);
+    let reaction = registry.heard(&announcement("robert", 3, 17892), false, at(60), &mut out);
     assert!(reaction.prove && reaction.known);
     assert_eq!(*registry.peer(&BOB).unwrap(), before, "it may be a recording");
     registry.proved(proof(17892), &answer(1), at(61), &mut out);
@@ -136,7 +136,7 @@ fn an_answer_from_before_a_restart_is_not_current() {
     let mut out = Outbox::default();
     let mut registry = Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), at(0));
     assert!(!registry.is_current(&BOB, 5), "nobody knows it");
-    registry.heard(Announcement { epoch: 5, ..announcement("bob", 1, 17892) }, false, at(1), &mut out);
+    registry.heard(&Announcement { epoch: 5, ..announcement("bob", 1, 17892) }, false, at(1), &mut out);
     assert!(!registry.is_current(&BOB, 4) && registry.is_current(&BOB, 5) && registry.is_current(&BOB, 6));
 }
 
@@ -161,7 +161,7 @@ fn frames_alone_do_not_keep_a_peer_online_for_ever() {
     let mut second = 1;
     for sequence in 2..20 {
         second += 60;
-        let reaction = registry.heard(announcement("bob", sequence, 17892), false, at(second), &mut out);
+        let reaction = registry.heard(&announcement("bob", sequence, 17892), false, at(second), &mut out);
         let outdated = second - 1 > 3 * 145;
         assert_eq!(reaction.prove, outdated, "at {second} s");
         let _ = registry.fire(at(second), &mut out);

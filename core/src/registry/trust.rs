@@ -21,7 +21,7 @@ use crate::io::{Event, PeerChange, TrustChange};
 use crate::outbox::Outbox;
 use crate::record::{MAX_USED_ADDRESSES, Record};
 use crate::time::Now;
-use crate::wire::beacon::Body;
+use crate::wire::beacon::BodyView;
 
 const MAX_ALIAS: usize = 32;
 
@@ -165,13 +165,13 @@ impl Registry {
 
     /// What the peer says of itself inside a session: the CBOR body of an announce (a card).
     pub(crate) fn introduced(&mut self, id: &PeerId, card: &[u8], now: Now, out: &mut Outbox) {
-        let Ok(body) = Body::decode(card) else { return };
+        let Ok(body) = BodyView::read(card) else { return };
         let Some(entry) = self.table.entry_mut(id) else { return };
         if matches!(entry.peer.trust, Trust::Blocked | Trust::Revoked) {
             return;
         }
         entry.peer.last_seen = now.wall;
-        if let Some(old_name) = entry.describe(body.profile, out) {
+        if let Some(old_name) = entry.describe(&body, out) {
             self.table.rename(id, &old_name);
             self.warn_of_same_name(id, now, out);
             self.persist(id, out);

@@ -8,30 +8,28 @@
 //! 60  8 unix ms  68 8 instance   76 2 ttl in s   78 2 TCP port   80 .. body   .. 64 signature
 //! ```
 
-use alloc::string::String;
+mod view;
+
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use minicbor::{Decoder, Encoder};
+use minicbor::Encoder;
 
-use super::cbor::{NotCanonical, decode_strict};
-use super::profile::{
-    MAX_CAPABILITIES, MAX_CAPABILITY, MAX_NAME, MAX_SERVICE, MAX_SERVICES, MAX_SOFTWARE, MAX_SUMMARY, MAX_URL,
-    text_fits,
-};
 use super::reader::Reader;
-use super::statements::{self, Told};
+use super::statements::Told;
 use super::{FrameError, MAGIC, MAX_FRAME, PROBE_LENGTH, SIGNATURE_LENGTH};
 use crate::identity::{NetworkTag, PeerId};
 use crate::succession::{Claims, Statements};
 use crate::time::UnixTime;
 
 pub use super::profile::{Profile, Status};
+pub(crate) use view::{BodyView, Says};
 
 const HEADER_LENGTH: usize = 80;
 /// An anonymous question is never smaller than the answer to it.
 pub(crate) const ANONYMOUS_LENGTH: usize = 512;
-const DOMAIN: &[u8] = b"lanp1 beacon\0";
+/// What a beacon's signature is over begins with this, so that it can be mistaken for no other signature.
+pub(crate) const DOMAIN: &[u8] = b"lanp1 beacon\0";
 /// Body key of the zeros that bring an announce to the length of a probe.
 const PADDING_KEY: u32 = 15;
 
@@ -167,6 +165,11 @@ impl<'a> Beacon<'a> {
         Some((signing_message(self.signed), *self.signature?))
     }
 
+    /// The signature, and of how many bytes of the frame it is; `None` for an anonymous discover.
+    pub(crate) fn signature(&self) -> Option<(usize, &'a [u8; SIGNATURE_LENGTH])> {
+        Some((self.signed.len(), self.signature?))
+    }
+
     /// The CBOR body, unread.
     #[must_use]
     pub fn body(&self) -> &'a [u8] {
@@ -202,7 +205,7 @@ pub(crate) fn encode_unsigned(header: &Header, body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What a beacon's signature is over: a label, so that it can be mistaken for no other signature, and the frame.
+/// What a beacon's signature is over: [`DOMAIN`] and the frame.
 pub(crate) fn signing_message(unsigned: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(DOMAIN.len() + unsigned.len());
     message.extend_from_slice(DOMAIN);
@@ -227,75 +230,8 @@ impl Body {
     /// # Errors
     /// [`FrameError::Body`] when it is not canonical CBOR, or a field has the wrong type or breaks its bound.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        decode_strict(bytes, MAX_FRAME, Self::read).map_err(|_| FrameError::Body)
+        BodyView::read(bytes).map(|view| view.to_body())
     }
-
-    /// The addresses it claims are all it has, so that one that is missing is gone.
-    pub(crate) fn lists_all_addresses(&self) -> bool {
-        !self.addresses.is_empty() && self.addresses.len() < MAX_ADDRESSES
-    }
-
-    fn read(decoder: &mut Decoder<'_>) -> Result<Self, NotCanonical> {
-        let mut body = Self::default();
-        let profile = &mut body.profile;
-        for _ in 0..decoder.map()?.ok_or(NotCanonical)? {
-            // A key that is no small integer is one we do not know.
-            let Ok(key) = decoder.probe().u32() else {
-                decoder.skip()?;
-                decoder.skip()?;
-                continue;
-            };
-            decoder.skip()?;
-            match key {
-                1 => profile.name = text(decoder, MAX_NAME)?,
-                2 => body.addresses = list(decoder, MAX_ADDRESSES, address)?,
-                3 => profile.capabilities = list(decoder, MAX_CAPABILITIES, |item| text(item, MAX_CAPABILITY))?,
-                4 => profile.status = Status::from_code(decoder.u8()?).ok_or(NotCanonical)?,
-                5 => profile.summary = text(decoder, MAX_SUMMARY)?,
-                7 => profile.services = list(decoder, MAX_SERVICES, service)?,
-                8 => profile.agent_card = Some(text(decoder, MAX_URL)?),
-                9 => profile.software = text(decoder, MAX_SOFTWARE)?,
-                statements::ROTATIONS_KEY => body.claims.rotations = statements::rotations(decoder)?,
-                statements::REVOCATIONS_KEY => {
-                    body.claims.revocations = statements::revocations(decoder, Claims::ANNOUNCED_REVOCATIONS)?;
-                }
-                _ => decoder.skip()?,
-            }
-        }
-        Ok(body)
-    }
-}
-
-fn text(decoder: &mut Decoder<'_>, max: usize) -> Result<String, NotCanonical> {
-    let text = decoder.str()?;
-    if text_fits(text, max) { Ok(String::from(text)) } else { Err(NotCanonical) }
-}
-
-fn list<T>(
-    decoder: &mut Decoder<'_>,
-    max: usize,
-    read: impl Fn(&mut Decoder<'_>) -> Result<T, NotCanonical>,
-) -> Result<Vec<T>, NotCanonical> {
-    let length = decoder.array()?.and_then(|length| usize::try_from(length).ok()).ok_or(NotCanonical)?;
-    if length > max {
-        return Err(NotCanonical);
-    }
-    (0..length).map(|_| read(decoder)).collect()
-}
-
-fn address(decoder: &mut Decoder<'_>) -> Result<IpAddr, NotCanonical> {
-    let bytes = decoder.bytes()?;
-    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-        return Ok(IpAddr::from(v4));
-    }
-    <[u8; 16]>::try_from(bytes).map(IpAddr::from).map_err(|_| NotCanonical)
-}
-
-fn service(decoder: &mut Decoder<'_>) -> Result<(String, u16), NotCanonical> {
-    if decoder.array()? != Some(2) {
-        return Err(NotCanonical);
-    }
-    Ok((text(decoder, MAX_SERVICE)?, decoder.u16()?))
 }
 
 /// The body of an announce: fields that say nothing are left out, and the frame is brought to a probe's length. What there is

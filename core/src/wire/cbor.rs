@@ -3,6 +3,8 @@
 //! Canonical means that a value has one encoding. A signature then covers a meaning and not merely some bytes, and two
 //! readers cannot disagree on what a repeated key means.
 
+use core::fmt;
+
 use minicbor::decode::{Decoder, Error};
 
 use super::reader::Reader;
@@ -34,6 +36,54 @@ pub(crate) fn decode_strict<'a, T>(
     let mut decoder = Decoder::new(bytes);
     let value = read(&mut decoder)?;
     if decoder.position() == bytes.len() { Ok(value) } else { Err(NotCanonical) }
+}
+
+/// An array in its bytes. Each of its items was read once and found good, so that they can be read at any time.
+pub(crate) struct List<'a, T> {
+    bytes: &'a [u8],
+    read: Read<'a, T>,
+}
+
+type Read<'a, T> = fn(&mut Decoder<'a>) -> Result<T, NotCanonical>;
+
+impl<'a, T> List<'a, T> {
+    pub(crate) const fn empty(read: Read<'a, T>) -> Self {
+        Self { bytes: &[], read }
+    }
+
+    /// Reads an array of at most `max` items, each by `read`.
+    pub(crate) fn read(decoder: &mut Decoder<'a>, max: usize, read: Read<'a, T>) -> Result<Self, NotCanonical> {
+        let start = decoder.position();
+        let length = decoder.array()?.and_then(|length| usize::try_from(length).ok()).ok_or(NotCanonical)?;
+        if length > max {
+            return Err(NotCanonical);
+        }
+        for _ in 0..length {
+            read(decoder)?;
+        }
+        let bytes = decoder.input().get(start..decoder.position()).ok_or(NotCanonical)?;
+        Ok(Self { bytes, read })
+    }
+
+    pub(crate) fn items(&self) -> impl Iterator<Item = T> + use<'a, T> {
+        let (mut decoder, read) = (Decoder::new(self.bytes), self.read);
+        let length = decoder.array().ok().flatten().unwrap_or(0);
+        (0..length).map_while(move |_| read(&mut decoder).ok())
+    }
+}
+
+impl<T> Clone for List<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for List<'_, T> {}
+
+impl<T: fmt::Debug> fmt::Debug for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.items()).finish()
+    }
 }
 
 /// Walks one canonical item. Every element takes at least a byte, so a claimed count cannot make this run long.

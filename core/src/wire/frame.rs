@@ -30,7 +30,7 @@ impl<'a> Frame<'a> {
         if Probe::is_kind(kind) {
             Probe::parse(bytes).map(Self::Probe)
         } else if Answer::is_kind(kind) {
-            Answer::parse(bytes).map(|(answer, _, _)| Self::Answer(answer))
+            Answer::read(bytes).map(|(answer, _, _)| Self::Answer(answer))
         } else {
             Beacon::parse(bytes).map(Self::Beacon)
         }

@@ -20,7 +20,8 @@ const KIND_PROBE: u8 = 4;
 const KIND_ANSWER: u8 = 5;
 const PREFIX_LENGTH: usize = 8;
 const ANSWER_LENGTH: usize = 174;
-const DOMAIN: &[u8] = b"lanp1 probe\0";
+/// What an answer's signature is over begins with this.
+pub(crate) const DOMAIN: &[u8] = b"lanp1 probe\0";
 
 /// "Are you there, and who are you?"
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,10 +93,16 @@ impl Answer {
     /// # Errors
     /// When it is not exactly an answer.
     pub fn parse(bytes: &[u8]) -> Result<(Self, Vec<u8>, [u8; SIGNATURE_LENGTH]), FrameError> {
+        let (answer, signed, signature) = Self::read(bytes)?;
+        Ok((answer, signing_message(signed), signature))
+    }
+
+    /// Reads an answer; what of it is signed and the signature come with it.
+    pub(crate) fn read(bytes: &[u8]) -> Result<(Self, &[u8], [u8; SIGNATURE_LENGTH]), FrameError> {
         let mut reader = prefix(bytes, KIND_ANSWER, ANSWER_LENGTH)?;
         let (answer, signature) = Self::fields(&mut reader).ok_or(FrameError::Length)?;
         let (signed, _) = bytes.split_at_checked(ANSWER_LENGTH - SIGNATURE_LENGTH).ok_or(FrameError::Length)?;
-        Ok((answer, signing_message(signed), signature))
+        Ok((answer, signed, signature))
     }
 
     fn fields(reader: &mut Reader<'_>) -> Option<(Self, [u8; SIGNATURE_LENGTH])> {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use minicbor::{Decoder, Encoder};
 
-use super::cbor::{NotCanonical, decode_strict};
+use super::cbor::{List, NotCanonical, decode_strict};
 use crate::succession::{Claims, Revocation, RevocationClaim, Rotation, RotationClaim, Statements};
 
 pub(super) const ROTATIONS_KEY: u32 = 16;
@@ -93,8 +93,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Claims, NotCanonical> {
             let key = decoder.probe().u32();
             decoder.skip()?;
             match key {
-                Ok(ROTATIONS_KEY) => claims.rotations = rotations(decoder)?,
-                Ok(REVOCATIONS_KEY) => claims.revocations = revocations(decoder, Claims::REVOCATIONS)?,
+                Ok(ROTATIONS_KEY) => {
+                    claims.rotations = List::read(decoder, Claims::ROTATIONS, rotation)?.items().collect();
+                }
+                Ok(REVOCATIONS_KEY) => {
+                    claims.revocations = List::read(decoder, Claims::REVOCATIONS, revocation)?.items().collect();
+                }
                 Ok(_) | Err(_) => decoder.skip()?,
             }
         }
@@ -102,20 +106,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Claims, NotCanonical> {
     })
 }
 
-pub(super) fn rotations(decoder: &mut Decoder<'_>) -> Result<Vec<RotationClaim>, NotCanonical> {
-    list(decoder, Claims::ROTATIONS, RotationClaim::read)
+pub(super) fn rotation(decoder: &mut Decoder<'_>) -> Result<RotationClaim, NotCanonical> {
+    RotationClaim::read(decoder.bytes()?).ok_or(NotCanonical)
 }
 
-pub(super) fn revocations(decoder: &mut Decoder<'_>, max: usize) -> Result<Vec<RevocationClaim>, NotCanonical> {
-    list(decoder, max, RevocationClaim::read)
-}
-
-fn list<T>(decoder: &mut Decoder<'_>, max: usize, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, NotCanonical> {
-    let length = decoder.array()?.and_then(|length| usize::try_from(length).ok()).ok_or(NotCanonical)?;
-    if length > max {
-        return Err(NotCanonical);
-    }
-    (0..length).map(|_| read(decoder.bytes()?).ok_or(NotCanonical)).collect()
+pub(super) fn revocation(decoder: &mut Decoder<'_>) -> Result<RevocationClaim, NotCanonical> {
+    RevocationClaim::read(decoder.bytes()?).ok_or(NotCanonical)
 }
 
 fn write_entry(out: &mut Vec<u8>, key: u32, count: usize, statements: impl Iterator<Item = Vec<u8>>) {

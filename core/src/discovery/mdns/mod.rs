@@ -215,23 +215,31 @@ impl Mdns {
         }
     }
 
-    /// Hears a datagram, and gives the nodes that it speaks of.
-    pub(crate) fn receive(&mut self, datagram: &Datagram<'_>, now: Instant, out: &mut Outbox) -> Vec<Neighbour> {
+    /// Hears a datagram. The nodes that it speaks of are appended to `neighbours`.
+    pub(crate) fn receive(
+        &mut self,
+        datagram: &Datagram<'_>,
+        now: Instant,
+        neighbours: &mut Vec<Neighbour>,
+        out: &mut Outbox,
+    ) {
         let family = Family::of(datagram.source.ip());
         if datagram.channel != Channel::Mdns || !self.links.uses(datagram.interface, family) {
-            return Vec::new();
+            return;
         }
         if !self.querier.is_interested() && !self.responder.is_interested() {
-            return Vec::new();
+            return;
         }
-        let Some(heard) = self.admit(datagram, family) else { return Vec::new() };
+        let Some(heard) = self.admit(datagram, family) else { return };
         if heard.message.header().is_response() {
             self.querier.hear_response(&heard, &mut self.links, &mut self.counters, now, out);
             if !heard.echo {
                 if self.responder.is_interested() {
                     self.responder.hear_response(&heard, &mut self.links, now, out);
                 }
-                return self.presence.as_mut().map(|presence| presence.hear(&heard, now)).unwrap_or_default();
+                if let Some(presence) = &mut self.presence {
+                    presence.hear(&heard, now, neighbours);
+                }
             }
         } else {
             if !heard.echo {
@@ -239,7 +247,6 @@ impl Mdns {
             }
             self.responder.hear_query(&heard, &mut self.links, &mut self.counters, now, out);
         }
-        Vec::new()
     }
 
     /// Parses a datagram and checks what holds for every message.

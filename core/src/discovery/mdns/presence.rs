@@ -20,6 +20,7 @@ use crate::wire::mdns::{Data, MAX_LABEL, NameBuf, Record, RecordType, Section, T
 
 /// The type of a node's own service.
 pub(crate) const KIND: &str = "_landfall._tcp";
+const LOCAL: &[u8] = b"local";
 /// What the keys of its TXT record mean: the version of this format, the node's id, its network's tag unless it is the one
 /// without a name, and the UDP port it hears unicast on.
 const VERSION: (&str, &str) = ("v", "1");
@@ -40,6 +41,7 @@ const BURST: u32 = 40;
 #[derive(Debug)]
 pub(super) struct Presence {
     id: PeerId,
+    /// The network's tag as it is told; empty for the one without a name.
     network: String,
     tcp_port: u16,
     budget: TokenBucket,
@@ -49,7 +51,7 @@ pub(super) struct Presence {
 impl Presence {
     pub(super) fn new(id: PeerId, network: &str, tcp_port: u16) -> Self {
         let budget = TokenBucket::new(PER_SECOND, BURST, Instant::ZERO);
-        Self { id, network: String::from(network), tcp_port, budget, published: None }
+        Self { id, network: tag(network), tcp_port, budget, published: None }
     }
 
     /// The node goes by `name` and hears unicast on `udp_port`: gives what is to be published in place of what was.
@@ -62,16 +64,14 @@ impl Presence {
         wanted
     }
 
-    /// The other nodes that a response is about.
-    pub(super) fn hear(&mut self, heard: &Heard<'_>, now: Instant) -> Vec<Neighbour> {
+    /// Appends the other nodes that a response is about.
+    pub(super) fn hear(&mut self, heard: &Heard<'_>, now: Instant, found: &mut Vec<Neighbour>) {
         let others = neighbours(heard, &self.network).filter(|neighbour| neighbour.id != self.id);
-        let mut found: Vec<Neighbour> = others.collect();
-        found.retain(|_| self.budget.take(now));
-        found
+        found.extend(others.filter(|_| self.budget.take(now)));
     }
 }
 
-/// A node's own service. Its TCP port is the one for sessions, or where that would be.
+/// A node's own service in the network of this tag. Its TCP port is the one for sessions, or where that would be.
 fn publication(id: PeerId, name: &str, network: &str, tcp_port: u16, udp_port: u16) -> Option<Publication> {
     let kind: ServiceType = KIND.parse().ok()?;
     let port = |port| if port == 0 { BEACON_PORT } else { port };
@@ -79,7 +79,7 @@ fn publication(id: PeerId, name: &str, network: &str, tcp_port: u16, udp_port: u
     let mut txt =
         vec![pair(VERSION.0, VERSION.1.into()), pair(ID, id.to_string()), pair(UDP, port(udp_port).to_string())];
     if !network.is_empty() {
-        txt.push(pair(NETWORK, tag(network)));
+        txt.push(pair(NETWORK, network.into()));
     }
     Some(Publication { txt, ..Publication::new(&label(name), kind, port(tcp_port)) })
 }
@@ -96,17 +96,20 @@ fn label(name: &str) -> String {
     if label.trim().is_empty() { String::from("landfall") } else { label }
 }
 
-/// The network's tag in hexadecimal: it tells networks apart and does not tell their names.
+/// The network's tag in hexadecimal: it tells networks apart and does not tell their names. That of the one without a name is
+/// left out.
 fn tag(network: &str) -> String {
+    if network.is_empty() {
+        return String::new();
+    }
     NetworkTag::of(network).as_bytes().iter().map(|byte| alloc::format!("{byte:02x}")).collect()
 }
 
-/// The nodes of `network` that a response is about, at most 8: a response speaks for its sender, who runs few.
+/// The nodes in the network of this tag that a response is about, at most 8: a response speaks for its sender, who runs few.
 fn neighbours(heard: &Heard<'_>, network: &str) -> impl Iterator<Item = Neighbour> {
     let (source, interface) = (heard.source, heard.interface);
-    let wanted = if network.is_empty() { String::new() } else { tag(network) };
     let texts = heard.message.records().flatten().filter_map(|record| text_of_a_node(&record));
-    let nodes = texts.filter_map(move |txt| read(txt, &wanted, source, interface));
+    let nodes = texts.filter_map(move |txt| read(txt, network, source, interface));
     nodes.take(if heard.on_link { 8 } else { 0 })
 }
 
@@ -115,7 +118,11 @@ fn text_of_a_node<'a>(record: &Record<'a>) -> Option<Txt<'a>> {
         return None;
     }
     let (_, parent) = record.name.split_first()?;
-    ServiceType::from_name(parent).filter(|kind| kind.as_str() == KIND)?;
+    let mut labels = KIND.split('.').map(str::as_bytes).chain([LOCAL]);
+    let is_kind = parent.labels().all(|label| labels.next().is_some_and(|ours| ours.eq_ignore_ascii_case(label)));
+    if !is_kind || labels.next().is_some() {
+        return None;
+    }
     if let Data::Txt(txt) = record.data { Some(txt) } else { None }
 }
 
@@ -171,16 +178,16 @@ mod tests {
 
     #[test]
     fn what_a_node_says_of_itself_is_read_as_a_candidate_at_the_address_that_said_it() {
-        let publication = publication(id(), "nas", "home", 0, 40_000).unwrap();
+        let publication = publication(id(), "nas", &tag("home"), 0, 40_000).unwrap();
         assert_eq!(publication.check(), Ok(()));
         let address = "10.0.0.7:40000".parse().unwrap();
         with_heard(&publication, true, |heard| {
-            let found: Vec<Neighbour> = neighbours(heard, "home").collect();
+            let found: Vec<Neighbour> = neighbours(heard, &tag("home")).collect();
             assert_eq!(found, [Neighbour { id: id(), address, interface: 3 }]);
-            assert_eq!(neighbours(heard, "").count(), 0, "another network");
-            assert_eq!(neighbours(heard, "work").count(), 0, "another network");
+            assert_eq!(neighbours(heard, &tag("")).count(), 0, "another network");
+            assert_eq!(neighbours(heard, &tag("work")).count(), 0, "another network");
         });
-        with_heard(&publication, false, |heard| assert_eq!(neighbours(heard, "home").count(), 0, "off the link"));
+        with_heard(&publication, false, |heard| assert_eq!(neighbours(heard, &tag("home")).count(), 0, "off the link"));
     }
 
     #[test]

@@ -116,12 +116,12 @@ fn the_port_is_the_one_that_was_announced_last() {
     registry.set_links(&[eth0()], at(1), &mut out);
     assert_eq!(tried(&registry), ["10.0.0.2:17892"]);
     let other_port = |sequence, tcp_port| Announcement { tcp_port, ..announcement("bob", sequence, 17892) };
-    registry.heard(other_port(2, 5555), false, at(2), &mut out);
+    registry.heard(&other_port(2, 5555), false, at(2), &mut out);
     assert_eq!(tried(&registry), ["10.0.0.2:5555"]);
-    registry.heard(other_port(1, 6666), false, at(2), &mut out);
+    registry.heard(&other_port(1, 6666), false, at(2), &mut out);
     assert_eq!(tried(&registry), ["10.0.0.2:5555"], "a repeated frame says nothing");
     registry.goodbye(&BOB, 1, 3, at(3), &mut out);
-    registry.heard(other_port(4, 7777), false, at(4), &mut out);
+    registry.heard(&other_port(4, 7777), false, at(4), &mut out);
     assert_eq!(tried(&registry), ["10.0.0.2:5555"], "it may be a recording");
     registry.proved(proof(17892), &answer(1), at(4), &mut out);
     assert_eq!(tried(&registry), ["10.0.0.2:7777"]);

@@ -697,7 +697,7 @@ fn a_node_under_its_next_key_is_not_mistaken_for_an_impostor() {
     let heard = |world: &mut World, number: u8, sequence, rotations: &[Rotation]| {
         let mut heard = Announcement { id: id(number), ..announcement("bob", sequence, 17892) };
         heard.body.claims = claims(rotations, &[]);
-        world.registry.heard(heard, false, at(1), &mut world.out);
+        world.registry.heard(&heard, false, at(1), &mut world.out);
     };
     let proves = |world: &mut World, number: u8| {
         world.registry.proved(proof(17892), &Answer { id: id(number), ..answer(1) }, at(1), &mut world.out);
@@ -825,7 +825,7 @@ fn sixty_four_revocations_are_told_and_those_somebody_cares_for_stay() {
     let many = 2..=100_u8;
     for number in many.clone() {
         let seen = Announcement { id: id(number), ..announcement("x", 1, 17892) };
-        world.registry.heard(seen, false, at(1), &mut world.out);
+        world.registry.heard(&seen, false, at(1), &mut world.out);
         world.registry.proved(proof(17892), &Answer { id: id(number), ..answer(1) }, at(1), &mut world.out);
     }
     world.does(2, TrustChange::Pin);
@@ -845,7 +845,7 @@ fn sixty_four_revocations_are_told_and_those_somebody_cares_for_stay() {
     assert!(!told(&world).contains(&revocation(100)));
     world.does(200, TrustChange::Pin);
     let _ = world.registry.change_trust(&id(200), TrustChange::Forget, at(2000), &mut world.out);
-    world.registry.heard(Announcement { id: id(201), ..announcement("y", 1, 1) }, false, at(2000), &mut world.out);
+    world.registry.heard(&Announcement { id: id(201), ..announcement("y", 1, 1) }, false, at(2000), &mut world.out);
     world.registry.proved(proof(1), &Answer { id: id(201), ..answer(1) }, at(2000), &mut world.out);
     world.now = at(3000);
     world.hears(200, &[], &[revocation(201)]);

@@ -95,7 +95,7 @@ impl Storm {
                     ..announcement(&name, sequence.into(), 1)
                 };
                 heard.body.addresses = vec![];
-                registry.heard(heard, false, now, out);
+                registry.heard(&heard, false, now, out);
             }
             Happening::Proved { key, host } => {
                 let proof = Proof { address: address(host), ..proof(1) };
@@ -254,7 +254,7 @@ fn a_million_strangers_evict_nobody_whom_somebody_cares_for() {
         let source = SocketAddr::from((core::net::Ipv4Addr::from_bits(0x0a01_0000 + number % 0xffff), 17892));
         let mut heard = Announcement { id: id(number), source, ..announcement("nas", 1, 17892) };
         heard.body.addresses = vec![];
-        registry.heard(heard, false, now, &mut out);
+        registry.heard(&heard, false, now, &mut out);
         let proof = Proof { address: source, ..proof(1) };
         registry.proved(proof, &Answer { id: id(number), ..answer(1) }, now, &mut out);
         if number % 7 == 0 {

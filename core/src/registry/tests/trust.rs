@@ -336,7 +336,7 @@ fn what_is_forgotten_is_not_stored_again() {
     assert_eq!(stored(&mut out).last(), Some(&Record::Forgotten(BOB)));
     assert_eq!(registry.peers().count(), 0);
     registry.table.check();
-    let reaction = registry.heard(announcement("bob", 9, 17892), false, at(12), &mut out);
+    let reaction = registry.heard(&announcement("bob", 9, 17892), false, at(12), &mut out);
     assert!(reaction.prove && !reaction.known, "he may introduce himself anew");
 }
 
@@ -350,7 +350,7 @@ fn nothing_of_a_blocked_peer_counts_until_that_is_undone() {
     let bob = registry.peer(&BOB).unwrap().clone();
     assert!(!bob.online && bob.addresses.is_empty());
     assert_eq!((registry.standing(&BOB), registry.table.online()), (Standing::Blocked, 0));
-    assert_eq!(registry.heard(announcement("rob", 5, 17892), false, at(3), &mut out), Reaction::default());
+    assert_eq!(registry.heard(&announcement("rob", 5, 17892), false, at(3), &mut out), Reaction::default());
     registry.proved(proof(17892), &answer(1), at(3), &mut out);
     registry.proved(proof(17892), &answer(9), at(3), &mut out);
     assert!(!registry.goodbye(&BOB, 9, 9, at(3), &mut out));
@@ -362,7 +362,7 @@ fn nothing_of_a_blocked_peer_counts_until_that_is_undone() {
     registry.table.check();
 
     registry.change_trust(&BOB, TrustChange::Unblock, at(600), &mut out).unwrap();
-    assert!(registry.heard(announcement("rob", 6, 17892), false, at(601), &mut out).prove);
+    assert!(registry.heard(&announcement("rob", 6, 17892), false, at(601), &mut out).prove);
     registry.proved(proof(17892), &answer(1), at(601), &mut out);
     assert!(registry.peer(&BOB).unwrap().online);
     registry.table.check();
@@ -375,7 +375,7 @@ fn whoever_is_blocked_keeps_nobody_else_from_his_address() {
     registry.change_trust(&BOB, TrustChange::Block, at(2), &mut out).unwrap();
     events(&mut out);
     let eve = Announcement { id: EVE, ..announcement("eve", 1, 17892) };
-    registry.heard(eve, false, at(3), &mut out);
+    registry.heard(&eve, false, at(3), &mut out);
     registry.proved(proof(17892), &Answer { id: EVE, ..answer(1) }, at(3), &mut out);
     assert!(!events(&mut out).iter().any(|event| matches!(event, Event::Warning(_))));
     assert!(registry.peer(&EVE).unwrap().online);
@@ -384,7 +384,7 @@ fn whoever_is_blocked_keeps_nobody_else_from_his_address() {
 #[test]
 fn a_key_can_be_pinned_before_its_node_was_ever_met() {
     let (mut registry, mut out) = (registry(), Outbox::default());
-    registry.heard(announcement("bob", 7, 17892), false, at(1), &mut out);
+    registry.heard(&announcement("bob", 7, 17892), false, at(1), &mut out);
     registry.change_trust(&BOB, TrustChange::Verify, at(1), &mut out).unwrap();
     registry.table.check();
     let bob = registry.peer(&BOB).unwrap();
@@ -485,7 +485,7 @@ fn a_name_or_an_address_under_another_key_is_noted_at_both_and_survives_a_restar
     let mut out = Outbox::default();
     let mut registry = with_bob(&mut out);
     let eve = Announcement { id: EVE, ..announcement("bob", 1, 17892) };
-    registry.heard(eve.clone(), false, at(3), &mut out);
+    registry.heard(&eve.clone(), false, at(3), &mut out);
     registry.proved(proof(17892), &Answer { id: EVE, ..answer(1) }, at(3), &mut out);
     let address = proof(17892).address;
     let warnings = |registry: &Registry, id: &PeerId| registry.peer(id).unwrap().warnings.clone();
@@ -494,7 +494,7 @@ fn a_name_or_an_address_under_another_key_is_noted_at_both_and_survives_a_restar
     let told = events(&mut out).into_iter().filter(|event| matches!(event, Event::Warning(_))).count();
     assert_eq!(told, 2);
     registry.goodbye(&EVE, 1, 2, at(4), &mut out);
-    registry.heard(Announcement { sequence: 3, ..eve }, false, at(5), &mut out);
+    registry.heard(&Announcement { sequence: 3, ..eve }, false, at(5), &mut out);
     registry.proved(proof(17892), &Answer { id: EVE, ..answer(1) }, at(5), &mut out);
     assert_eq!(warnings(&registry, &EVE).len(), 2, "twice is not more");
     registry.save(&mut out);
@@ -514,10 +514,10 @@ fn a_peer_that_takes_anothers_name_while_it_is_there_is_warned_of() {
         eve.body.addresses = vec![];
         eve
     };
-    registry.heard(eve("eve", 1), false, at(3), &mut out);
+    registry.heard(&eve("eve", 1), false, at(3), &mut out);
     registry.proved(Proof { address: elsewhere, ..proof(1) }, &Answer { id: EVE, ..answer(1) }, at(3), &mut out);
     events(&mut out);
-    registry.heard(eve("bob", 2), false, at(4), &mut out);
+    registry.heard(&eve("bob", 2), false, at(4), &mut out);
     let warning = Warning::SameName { id: EVE, known: BOB, name: "bob".into() };
     assert!(events(&mut out).contains(&Event::Warning(warning)));
     assert_eq!(registry.peer(&BOB).unwrap().warnings, [PeerWarning::SameName(EVE)]);

@@ -175,7 +175,7 @@ impl Initiator<Agreeing> {
                 return Err(Refusal::WrongPeer);
             }
             let message = claim.message(Role::Responder, &schedule.mac(Role::Responder), &h2);
-            Ok((schedule, Task::Verify { id: claim.id, message, signature }))
+            Ok((schedule, Task::Verify { id: claim.id, message: message.into(), signature }))
         };
         match opened() {
             Err(refusal) => Err(Rejected { refusal, state: Initiator { state: waiting } }),

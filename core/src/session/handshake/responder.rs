@@ -154,7 +154,7 @@ impl Responder<AwaitingM3> {
                 return Err(Refusal::Key);
             }
             let message = claim.message(Role::Initiator, &waiting.schedule.mac(Role::Initiator), &waiting.h3);
-            Ok((waiting.h3.and(sealed), Task::Verify { id: claim.id, message, signature }, claim.id))
+            Ok((waiting.h3.and(sealed), Task::Verify { id: claim.id, message: message.into(), signature }, claim.id))
         };
         match opened() {
             Err(refusal) => Err(Rejected { refusal, state: Self { state: waiting } }),

@@ -17,7 +17,7 @@ use siphasher::sip::SipHasher13;
 use super::heap::{Heap, Tick};
 use super::index::Index;
 use super::names::{NameId, Names};
-use super::record::{Content, Jitter, Record, RecordId, Said, Text};
+use super::record::{Content, Jitter, ROOM, Record, RecordId, Room, Said, Text};
 use super::slab::{Id, Slab};
 use super::sources::{Queue, SourceId, Sources};
 use crate::random::Stream;
@@ -26,8 +26,6 @@ use crate::wire::mdns::{self, RecordType};
 
 /// The most records of one name and type, PTR excepted: a host does not have more addresses.
 const MAX_SET: usize = 64;
-/// Priority, weight and port, before an SRV record's target.
-pub(crate) const SRV_FIXED: usize = 6;
 /// A clock that is this many milliseconds ahead of where it was has outlived every record.
 const LEAP: u128 = 1 << 30;
 
@@ -233,16 +231,15 @@ impl Cache {
         record.renew(incoming.record.ttl, later);
         let deadline = record.deadline(later, self.variation);
         self.schedule(id, deadline);
-        self.unfile(id);
         let family = |source| self.sources.ip(source).map(|ip| ip.is_ipv4());
         let moved = before != incoming.source && family(before) == family(incoming.source);
-        if moved && let Some(record) = self.records.get_mut(id) {
-            record.source = incoming.source;
-            self.sources.hold(incoming.source);
-        }
-        self.file(id);
         if moved {
+            self.refile(id, |record| record.source = incoming.source);
+            self.sources.hold(incoming.source);
             self.sources.release(before);
+        } else {
+            self.unlink(id);
+            self.link(id);
         }
         if was_ending || (moved && is_loopback) { Heard::Changed(id) } else { Heard::Renewed }
     }
@@ -292,11 +289,10 @@ impl Cache {
         if rtype == RecordType::PTR {
             return self.pointer(name, self.names.find(data)?);
         }
-        let mut held = Vec::new();
+        let mut room = ROOM;
         let same = |(id, record): (RecordId, &Record)| {
-            held.clear();
-            record.content.extend(&self.names, &self.texts, &mut held);
-            let target_at = if rtype == RecordType::SRV { SRV_FIXED } else { held.len() };
+            let held = self.data(record, &mut room);
+            let target_at = record.content.name_at().unwrap_or(held.len());
             let (fixed, target) = held.split_at_checked(target_at)?;
             let (their_fixed, their_target) = data.split_at_checked(target_at)?;
             (fixed == their_fixed && target.eq_ignore_ascii_case(their_target)).then_some(id)
@@ -304,9 +300,9 @@ impl Cache {
         self.set(name, rtype).find_map(same)
     }
 
-    /// Appends the data of a record, its names uncompressed and their case as it came.
-    pub(crate) fn extend_data(&self, record: &Record, out: &mut Vec<u8>) {
-        record.content.extend(&self.names, &self.texts, out);
+    /// The data of a record, its names uncompressed and their case as it came.
+    pub(crate) fn data<'a>(&'a self, record: &'a Record, room: &'a mut Room) -> &'a [u8] {
+        record.content.data(&self.names, &self.texts, room)
     }
 
     /// The present, to compare with the times of records.
@@ -477,8 +473,22 @@ impl Cache {
 
     /// Puts a record where its displacement is decided: at the end of a queue.
     fn file(&mut self, id: RecordId) {
+        self.link(id);
+        if let Some(record) = self.records.get(id).filter(|record| record.is_held()) {
+            self.sources.grow(record.source, record.cost);
+        }
+    }
+
+    fn unfile(&mut self, id: RecordId) {
+        self.unlink(id);
+        if let Some(record) = self.records.get(id).filter(|record| record.is_held()) {
+            self.sources.shrink(record.source, record.cost);
+        }
+    }
+
+    fn link(&mut self, id: RecordId) {
         let Some(record) = self.records.get_mut(id) else { return };
-        let (held, source, cost) = (record.is_held(), record.source, record.cost);
+        let (held, source) = (record.is_held(), record.source);
         let queue = if held { self.sources.queue_mut(source) } else { Some(&mut self.spare) };
         let Some(queue) = queue else { return };
         (record.older, record.newer) = (queue.newest, None);
@@ -490,15 +500,12 @@ impl Cache {
                 }
             }
         }
-        if held {
-            self.sources.grow(source, cost);
-        }
     }
 
-    fn unfile(&mut self, id: RecordId) {
+    fn unlink(&mut self, id: RecordId) {
         let Some(record) = self.records.get(id) else { return };
         let (older, newer) = (record.older, record.newer);
-        let (held, source, cost) = (record.is_held(), record.source, record.cost);
+        let (held, source) = (record.is_held(), record.source);
         if let Some(older) = older.and_then(|older| self.records.get_mut(older)) {
             older.newer = newer;
         }
@@ -513,9 +520,6 @@ impl Cache {
             if queue.newest == Some(id) {
                 queue.newest = older;
             }
-        }
-        if held {
-            self.sources.shrink(source, cost);
         }
     }
 

@@ -1,7 +1,5 @@
 //! Takes responses in, and lets go of what they said when it ends.
 
-use alloc::vec::Vec;
-
 use super::Querier;
 use super::cache::{Heard, Incoming};
 use super::record::Record;
@@ -11,10 +9,10 @@ use crate::discovery::mdns;
 use crate::io::Event;
 use crate::outbox::Outbox;
 use crate::time::Instant;
-use crate::wire::mdns::{self as wire, RecordType, Section};
+use crate::wire::mdns::{self as wire, RecordType, Records, Section};
 
-/// The records for which room is made before it is known how many a message has.
-const USUAL_RECORDS: usize = 8;
+/// Records of a message that are read once. What follows them is read anew for each stage; few messages have more.
+const USUAL_RECORDS: usize = 16;
 
 /// Where and when a response was heard, and whose it is.
 #[derive(Clone, Copy)]
@@ -35,19 +33,10 @@ impl Querier {
         let Some(source) = link.cache.sources.intern(heard.source.ip()) else { return 0 };
         let waiting = link.touched();
         let response = Response { interface, source, now };
-        let mut broken = 0;
-        let mut records = Vec::with_capacity(USUAL_RECORDS);
-        for record in heard.message.records() {
-            match record {
-                // The authority section is a probe's (RFC 6762 §8.2); in a response it means nothing.
-                Ok(record) if record.section != Section::Authority && record.is_internet() => records.push(record),
-                Ok(_) => {}
-                Err(_) => broken += 1,
-            }
-        }
+        let records = Gathered::of(heard.message.records());
         for stage in [Stage::Pointers, Stage::Instances, Stage::Hosts] {
-            for record in records.iter().filter(|record| Stage::of(record.rtype) == Some(stage)) {
-                self.take_record(record, response, out);
+            for record in records.of_stage(stage) {
+                self.take_record(&record, response, out);
             }
             if stage == Stage::Instances
                 && let Some(link) = self.links.get_mut(&interface)
@@ -59,7 +48,7 @@ impl Querier {
             link.cache.sources.release(source);
         }
         self.look(interface, now, out);
-        broken
+        records.broken
     }
 
     fn take_record(&mut self, record: &wire::Record<'_>, response: Response, out: &mut Outbox) {
@@ -120,6 +109,47 @@ impl Querier {
         let Some(link) = self.links.get_mut(&index) else { return };
         link.look_at_touched(&mut Context { random: &mut self.random, now }, out);
     }
+}
+
+/// A response's records that count, without a copy of them all.
+struct Gathered<'a> {
+    first: [Option<wire::Record<'a>>; USUAL_RECORDS],
+    /// All that follow.
+    rest: Records<'a>,
+    /// How many did not parse.
+    broken: u64,
+}
+
+impl<'a> Gathered<'a> {
+    fn of(mut records: Records<'a>) -> Self {
+        let mut first = [None; USUAL_RECORDS];
+        let mut broken = 0;
+        for slot in &mut first {
+            *slot = loop {
+                match records.next() {
+                    Some(Ok(record)) if counts(&record) => break Some(record),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => broken += 1,
+                    None => break None,
+                }
+            };
+        }
+        for record in records.clone() {
+            broken += u64::from(record.is_err());
+        }
+        Self { first, rest: records, broken }
+    }
+
+    fn of_stage(&self, stage: Stage) -> impl Iterator<Item = wire::Record<'a>> {
+        let rest = self.rest.clone().flatten().filter(counts);
+        let all = self.first.iter().flatten().copied().chain(rest);
+        all.filter(move |record| Stage::of(record.rtype) == Some(stage))
+    }
+}
+
+fn counts(record: &wire::Record<'_>) -> bool {
+    // The authority section is a probe's (RFC 6762 §8.2); in a response it means nothing.
+    record.section != Section::Authority && record.is_internet()
 }
 
 /// The order in which a message's records are taken in; a type without a stage is not kept.

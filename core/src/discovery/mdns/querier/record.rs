@@ -10,7 +10,7 @@ use super::heap::{NOWHERE, Places, Tick};
 use super::names::{NameId, Names};
 use super::slab::{Id, Slab};
 use super::sources::SourceId;
-use crate::wire::mdns::{Data, Name, Nsec, RecordType};
+use crate::wire::mdns::{Data, MAX_NAME, Name, Nsec, RecordType};
 
 //= RFC 6762 §10 "The recommended TTL value for other Multicast DNS resource records is 75 minutes."
 /// Longer lives are cut to this, so that what a liar says ends some time.
@@ -102,23 +102,39 @@ impl Content {
         }
     }
 
-    /// Appends the data with its names uncompressed, their case as it came. NSEC is told to nobody and gives nothing.
-    pub(crate) fn extend(&self, names: &Names, texts: &Slab<Text>, out: &mut Vec<u8>) {
-        match *self {
-            Self::Pointer { target, .. } => out.extend_from_slice(names.wire(target)),
+    /// The data with its names uncompressed, their case as it came; put together in `room` where it is not kept in one piece.
+    /// NSEC is told to nobody and gives nothing.
+    pub(crate) fn data<'a>(&'a self, names: &'a Names, texts: &'a Slab<Text>, room: &'a mut Room) -> &'a [u8] {
+        match self {
+            Self::Pointer { target, .. } => names.wire(*target),
             Self::Location { priority, weight, port, target } => {
-                for field in [priority, weight, port] {
-                    out.extend_from_slice(&field.to_be_bytes());
-                }
-                out.extend_from_slice(names.wire(target));
+                let fixed = [*priority, *weight, *port].map(u16::to_be_bytes);
+                let bytes = fixed.as_flattened().iter().chain(names.wire(*target));
+                let length = room.iter_mut().zip(bytes).map(|(slot, byte)| *slot = *byte).count();
+                room.get(..length).unwrap_or_default()
             }
-            Self::Text(id) => out.extend_from_slice(texts.get(id).map(|text| &**text).unwrap_or_default()),
-            Self::V4(octets) => out.extend_from_slice(&octets),
-            Self::V6(octets) => out.extend_from_slice(&octets),
-            Self::Denial { .. } => {}
+            Self::Text(id) => texts.get(*id).map(|text| &**text).unwrap_or_default(),
+            Self::V4(octets) => octets,
+            Self::V6(octets) => octets,
+            Self::Denial { .. } => &[],
+        }
+    }
+
+    /// Where in the data a name begins, if there is one.
+    pub(crate) const fn name_at(&self) -> Option<usize> {
+        match self {
+            Self::Pointer { .. } => Some(0),
+            Self::Location { .. } => Some(SRV_FIXED),
+            Self::Text(_) | Self::V4(_) | Self::V6(_) | Self::Denial { .. } => None,
         }
     }
 }
+
+/// Priority, weight and port, before an SRV record's target.
+const SRV_FIXED: usize = 6;
+/// Room for the longest data with a name in it.
+pub(crate) type Room = [u8; SRV_FIXED + MAX_NAME];
+pub(crate) const ROOM: Room = [0; SRV_FIXED + MAX_NAME];
 
 /// What a record of a message says, its names taken up.
 #[derive(Clone, Copy, Debug)]

@@ -40,11 +40,20 @@ pub(super) struct Mind<'a> {
     pub(super) budgets: &'a mut Budgets,
 }
 
-/// What a message asks of us.
+/// Room for what one message asks and says, used again for the next.
 #[derive(Debug, Default)]
-struct Wanted {
-    answers: BTreeMap<RecordId, Manner>,
-    questions: usize,
+pub(super) struct Scratch {
+    pub(super) lower: Vec<u8>,
+    pub(super) data: Vec<u8>,
+    known: Vec<RecordId>,
+    answers: Vec<(RecordId, Manner)>,
+}
+
+impl Scratch {
+    /// The room for names and data, to be given back.
+    pub(super) fn bytes(&mut self) -> (Vec<u8>, Vec<u8>) {
+        (core::mem::take(&mut self.lower), core::mem::take(&mut self.data))
+    }
 }
 
 impl Link {
@@ -63,16 +72,21 @@ impl Link {
         if self.zone.is_silent() {
             return;
         }
+        let mut scratch = core::mem::take(&mut self.scratch);
+        self.know_answers(heard, &mut scratch);
         let is_truncated = heard.message.header().is_truncated();
-        let known = self.known_answers(heard);
-        let is_continued = self.continue_question(heard, &known, is_truncated, mind, now);
-        let mut wanted = self.wanted(heard, names);
+        let is_continued = self.continue_question(heard, &scratch.known, is_truncated, mind, now);
+        let questions = self.want(heard, names, &mut scratch);
         //= RFC 6762 §7.1 "A Multicast DNS responder MUST NOT answer a Multicast DNS query if the answer it would give
         //= is already included in the Answer Section with an RR TTL at least half the correct value."
-        wanted.answers.retain(|id, _| !known.contains(id));
-        if wanted.answers.is_empty() {
+        scratch.answers.retain(|(id, _)| scratch.known.binary_search(id).is_err());
+        if scratch.answers.is_empty() {
+            self.scratch = scratch;
             return;
         }
+        let wanted: BTreeMap<RecordId, Manner> = scratch.answers.iter().copied().collect();
+        let known: BTreeSet<RecordId> = scratch.known.iter().copied().collect();
+        self.scratch = scratch;
         if heard.source.port() != PORT || !heard.multicast && !heard.own {
             self.answer_directly(heard, &wanted, &known, mind, links, counters, now, out);
             return;
@@ -84,11 +98,9 @@ impl Link {
         //= if the TC (truncated) bit is set"
         //= RFC 6762 §6 "it SHOULD NOT impose any random delay before responding, and SHOULD normally generate its
         //= response within at most 10 ms"
-        let at_once = wanted.questions == 1
-            && !is_truncated
-            && !is_continued
-            && wanted.answers.keys().all(|id| is_unique(&self.zone, *id));
-        for (id, manner) in wanted.answers {
+        let at_once =
+            questions == 1 && !is_truncated && !is_continued && wanted.keys().all(|id| is_unique(&self.zone, *id));
+        for (id, manner) in wanted {
             let fresh = self.zone.get(id).is_some_and(|own| is_fresh(own, heard.family, now));
             //= RFC 6762 §5.4 "the responder should always generate the requested unicast response"
             let unicast = manner.unicast && may_unicast && (fresh || manner.probe);
@@ -117,30 +129,37 @@ impl Link {
         }
     }
 
-    /// Those of ours that the asker has with at least half of their time left.
-    fn known_answers(&self, heard: &Heard<'_>) -> BTreeSet<RecordId> {
-        let mut known = BTreeSet::new();
-        let (mut lower, mut scratch) = (Vec::new(), Vec::new());
+    /// Finds those of ours that the asker has with at least half of their time left, in their order.
+    fn know_answers(&self, heard: &Heard<'_>, scratch: &mut Scratch) {
+        let Scratch { lower, data, known, .. } = scratch;
+        known.clear();
         let [_, answers, ..] = heard.message.header().counts;
         if answers == 0 {
-            return known;
+            return;
         }
         for record in heard.message.records().flatten().take_while(|record| record.section == Section::Answer) {
             lower.clear();
-            record.name.extend_lower(&mut lower);
-            let same = self.zone.same(&record, &lower, &mut scratch).filter(|_| record.is_internet());
+            record.name.extend_lower(lower);
+            let same = self.zone.same(&record, lower, data).filter(|_| record.is_internet());
             let half = |own: &Own| record.ttl >= own.ttl.div_ceil(2);
             known.extend(same.filter(|id| self.zone.get(*id).is_some_and(half)));
         }
         //= RFC 6762 §10.2 "Any time a host sends a response packet containing some members of a unique RRSet, it MUST send the
         //= entire RRSet"
         // The flush bit on some would make everybody drop the others, so who knows only some knows none.
-        let is_whole = |id: &RecordId| {
-            let Some(own) = self.zone.get(*id).filter(|own| own.kind.is_unique()) else { return true };
+        let is_part = |known: &[RecordId], id: RecordId| {
+            let Some(own) = self.zone.get(id).filter(|own| own.kind.is_unique()) else { return false };
             let mut set = self.zone.at(&own.lower).filter(|(_, other)| other.is_active && other.rtype == own.rtype);
-            set.all(|(id, _)| known.contains(&id))
+            set.any(|(id, _)| known.binary_search(&id).is_err())
         };
-        known.iter().copied().filter(is_whole).collect()
+        known.sort_unstable();
+        known.dedup();
+        // Whoever's set is not whole is taken out with all of it, so that what is left is as whole as it was.
+        for at in (0..known.len()).rev() {
+            if known.get(at).is_some_and(|id| is_part(known, *id)) {
+                known.remove(at);
+            }
+        }
     }
 
     /// Takes note of the known answers that follow a question heard before.
@@ -149,14 +168,14 @@ impl Link {
     fn continue_question(
         &mut self,
         heard: &Heard<'_>,
-        known: &BTreeSet<RecordId>,
+        known: &[RecordId],
         is_truncated: bool,
         mind: &mut Mind<'_>,
         now: Instant,
     ) -> bool {
         let Some(asked) = self.askers.get_mut(heard.source).filter(|asked| asked.is_truncated) else { return false };
         asked.known.extend(known);
-        asked.answers.retain(|id, _| !known.contains(id));
+        asked.answers.retain(|id, _| known.binary_search(id).is_err());
         if is_truncated {
             let (least, most) = TRUNCATED_DELAY;
             asked.due = now + least + mind.random.up_to(most.saturating_sub(least));
@@ -164,36 +183,43 @@ impl Link {
         true
     }
 
-    /// Which records answer the questions.
-    fn wanted(&self, heard: &Heard<'_>, names: &Names) -> Wanted {
-        let mut wanted = Wanted::default();
-        let mut lower = Vec::new();
+    /// Finds which records answer the questions, in their order. How many questions there are.
+    fn want(&self, heard: &Heard<'_>, names: &Names, scratch: &mut Scratch) -> usize {
+        let Scratch { lower, answers, .. } = scratch;
+        answers.clear();
+        let mut questions = 0;
         let proposed = proposed_names(heard);
         for question in heard.message.questions().take(MAX_QUESTIONS).flatten() {
-            wanted.questions += 1;
+            questions += 1;
             if question.class != CLASS_IN && question.class != CLASS_ANY {
                 continue;
             }
             lower.clear();
-            question.name.extend_lower(&mut lower);
-            let probe = proposed.contains(&lower);
+            question.name.extend_lower(lower);
+            let probe = proposed.contains(lower);
             // Another program of this machine makes sure of the machine's name: there is nothing to defend.
-            let is_host = || names.find(&lower).and_then(|id| names.get(id)).is_some_and(Claim::is_host);
+            let is_host = || names.find(lower).and_then(|id| names.get(id)).is_some_and(Claim::is_host);
             if probe && heard.own && is_host() {
                 continue;
             }
             // Some who claim a name, such as bonjour-service, ask for everything it has and propose nothing. Left without an
             // answer because it was multicast within the second, they would take the name.
             let claims = question.rtype == RecordType::ANY;
-            for id in matches(&self.zone, &lower, question.rtype) {
+            for id in matches(&self.zone, lower, question.rtype) {
                 let is_unique = || self.zone.get(id).is_some_and(|own| own.kind.is_unique());
                 let one = Manner { unicast: question.unicast, probe: probe || (claims && is_unique()) };
-                let manner = wanted.answers.entry(id).or_insert(one);
-                manner.unicast &= one.unicast;
-                manner.probe |= one.probe;
+                match answers.binary_search_by_key(&id, |(other, _)| *other) {
+                    Err(at) => answers.insert(at, (id, one)),
+                    Ok(at) => {
+                        if let Some((_, manner)) = answers.get_mut(at) {
+                            manner.unicast &= one.unicast;
+                            manner.probe |= one.probe;
+                        }
+                    }
+                }
             }
         }
-        wanted
+        questions
     }
 
     /// Answers whoever cannot hear the group, or asked us alone.
@@ -203,7 +229,7 @@ impl Link {
     fn answer_directly(
         &self,
         heard: &Heard<'_>,
-        wanted: &Wanted,
+        wanted: &BTreeMap<RecordId, Manner>,
         known: &BTreeSet<RecordId>,
         mind: &mut Mind<'_>,
         links: &Links,
@@ -215,7 +241,7 @@ impl Link {
             counters.foreign = counters.foreign.saturating_add(1);
             return;
         }
-        let answers: Vec<RecordId> = wanted.answers.keys().copied().collect();
+        let answers: Vec<RecordId> = wanted.keys().copied().collect();
         let size = Size::of(links, self.index, heard.family);
         let packets = if heard.source.port() == PORT {
             let packets = packets::responses(&self.zone, &answers, known, size, |_| true);
@@ -345,17 +371,14 @@ fn proposed_names(heard: &Heard<'_>) -> BTreeSet<Vec<u8>> {
 }
 
 /// The records of a name that answer a question of this type, or the one that says that there is none.
-fn matches(zone: &Zone, lower: &[u8], rtype: RecordType) -> Vec<RecordId> {
+fn matches(zone: &Zone, lower: &[u8], rtype: RecordType) -> impl Iterator<Item = RecordId> {
     let active = zone.at(lower).filter(|(_, own)| own.is_active);
     //= RFC 6762 §6.5 "a Multicast DNS responder MUST respond with *ALL* of its records that match the query"
-    let answers = |own: &Own| own.rtype == rtype || (rtype == RecordType::ANY && own.kind != Kind::Negative);
-    let found: Vec<RecordId> = active.clone().filter(|(_, own)| answers(own)).map(|(id, _)| id).collect();
-    if found.is_empty() {
-        //= RFC 6762 §6.1 "Any time a responder receives a query for a name for which it has verified exclusive
-        //= ownership, for a type for which that name has no records, the responder MUST (except as allowed in (a)
-        //= below) respond asserting the nonexistence of that record using a DNS NSEC record"
-        active.filter(|(_, own)| own.kind == Kind::Negative).map(|(id, _)| id).collect()
-    } else {
-        found
-    }
+    let answers = move |own: &Own| own.rtype == rtype || (rtype == RecordType::ANY && own.kind != Kind::Negative);
+    //= RFC 6762 §6.1 "Any time a responder receives a query for a name for which it has verified exclusive
+    //= ownership, for a type for which that name has no records, the responder MUST (except as allowed in (a)
+    //= below) respond asserting the nonexistence of that record using a DNS NSEC record"
+    let there_is_none = !active.clone().any(|(_, own)| answers(own));
+    let chosen = move |own: &Own| if there_is_none { own.kind == Kind::Negative } else { answers(own) };
+    active.filter(move |(_, own)| chosen(own)).map(|(id, _)| id)
 }

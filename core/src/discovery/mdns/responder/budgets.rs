@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::budget::{SourceBudgets, TokenBucket};
+use crate::hasher::Hasher;
 use crate::time::Instant;
 
 /// Packets a second to all askers together, and how many at once.
@@ -18,8 +19,8 @@ pub(super) struct Budgets {
 }
 
 impl Budgets {
-    pub(super) const fn new() -> Self {
-        Self { sources: SourceBudgets::new(), all: None }
+    pub(super) const fn new(hasher: Hasher) -> Self {
+        Self { sources: SourceBudgets::new(hasher), all: None }
     }
 
     /// Whether this asker may have one more packet.

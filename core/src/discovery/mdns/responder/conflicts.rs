@@ -102,7 +102,7 @@ impl Link {
     ) -> (BTreeSet<ClaimId>, bool) {
         let mut is_shared = false;
         let mut conflicts = BTreeSet::new();
-        let (mut lower, mut scratch) = (Vec::new(), Vec::new());
+        let (mut lower, mut data) = self.scratch.bytes();
         let mut repeat = Vec::new();
         let mut cancelled = false;
         //= RFC 6762 §9 "containing a conflicting resource record in any of the Resource Record Sections"
@@ -115,7 +115,7 @@ impl Link {
             {
                 is_shared |= names.add_sharer(id, address);
             }
-            if let Some(id) = self.zone.same(&record, &lower, &mut scratch) {
+            if let Some(id) = self.zone.same(&record, &lower, &mut data) {
                 let Some(own) = self.zone.get_mut(id).filter(|own| own.is_active && heard.multicast) else { continue };
                 //= RFC 6762 §7.4 "If a host is planning to send an answer, and it sees another host on the network send
                 //= a response message containing the same answer record, and the TTL in that record is not less than
@@ -148,6 +148,7 @@ impl Link {
         if cancelled {
             self.pending(heard.family).settle();
         }
+        (self.scratch.lower, self.scratch.data) = (lower, data);
         (conflicts, is_shared)
     }
 

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::answering::Scratch;
 use super::changes::Changes;
 use super::names::{ClaimId, Names};
 use super::packets::{self, Packet, Proposal, Size};
@@ -74,6 +75,7 @@ pub(super) struct Link {
     pub(super) pending_v4: Pending,
     pub(super) pending_v6: Pending,
     pub(super) askers: Askers,
+    pub(super) scratch: Scratch,
 }
 
 impl Link {
@@ -94,6 +96,7 @@ impl Link {
             pending_v4: Pending::default(),
             pending_v6: Pending::default(),
             askers: Askers::default(),
+            scratch: Scratch::default(),
         }
     }
 

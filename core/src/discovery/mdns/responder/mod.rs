@@ -31,6 +31,7 @@ use published::{Published, refresh, tell_of};
 use super::{Heard, Links, MdnsCounters};
 use crate::config::CommandError;
 use crate::discovery::publication::{Publication, PublicationError};
+use crate::hasher::Hasher;
 use crate::interface::{Interface, InterfaceAddress};
 use crate::io::{CommandId, Event};
 use crate::outbox::Outbox;
@@ -70,7 +71,7 @@ impl Responder {
             links: BTreeMap::new(),
             updates: Timers::new(),
             losses: Losses::default(),
-            budgets: Budgets::new(),
+            budgets: Budgets::new(Hasher::new(&mut seed.stream("mdns.tables"))),
             probe_random: seed.stream("mdns.probe"),
             answer_random: seed.stream("mdns.answer"),
         }

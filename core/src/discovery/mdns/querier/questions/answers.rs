@@ -1,11 +1,10 @@
 //! What a link's questions want to know of the cache.
 
-use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-use crate::discovery::mdns::querier::cache::{Cache, SRV_FIXED};
+use crate::discovery::mdns::querier::cache::Cache;
 use crate::discovery::mdns::querier::heap::Tick;
-use crate::discovery::mdns::querier::record::Record;
+use crate::discovery::mdns::querier::record::{ROOM, Record, RecordId, Room};
 use crate::time::Instant;
 use crate::wire::mdns::{Name, RecordType};
 
@@ -32,6 +31,8 @@ pub(crate) struct Answer<'a> {
 /// How a record is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
+    /// Tells it from every other that is held at the time. Once it is gone, another may have it.
+    pub(crate) number: u32,
     /// The seconds it has left, when that is at least half of what it had (RFC 6762 §7.1).
     pub(crate) ttl: Option<u32>,
     /// When it was last heard.
@@ -48,8 +49,9 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    fn held(&self, record: &Record) -> Held {
+    fn held(&self, id: RecordId, record: &Record) -> Held {
         Held {
+            number: id.number(),
             ttl: record.known_answer_ttl(Tick::before(self.now)),
             received: record.received().instant(self.now),
             wanted: record.wanted,
@@ -61,20 +63,14 @@ impl Answers for View<'_> {
     fn visit(&self, name: &[u8], rtype: RecordType, to: &mut dyn FnMut(&Answer<'_>) -> ControlFlow<()>) {
         let Some(name) = self.cache.names.find(name) else { return };
         let Ok(owner) = Name::from_wire(self.cache.names.wire(name)) else { return };
-        let (mut data, mut lower) = (Vec::new(), Vec::new());
-        for (_, record) in self.cache.set(name, rtype) {
-            data.clear();
-            self.cache.extend_data(record, &mut data);
-            lower.clone_from(&data);
-            let target_at = match rtype {
-                RecordType::PTR => 0,
-                RecordType::SRV => SRV_FIXED,
-                _ => lower.len(),
+        let (mut room, mut lower_room) = (ROOM, ROOM);
+        for (id, record) in self.cache.set(name, rtype) {
+            let data = self.cache.data(record, &mut room);
+            let lower = match record.content.name_at() {
+                Some(at) => lower_from(at, data, &mut lower_room),
+                None => data,
             };
-            if let Some(target) = lower.get_mut(target_at..) {
-                target.make_ascii_lowercase();
-            }
-            if to(&Answer { owner, data: &data, lower: &lower, held: self.held(record) }).is_break() {
+            if to(&Answer { owner, data, lower, held: self.held(id, record) }).is_break() {
                 return;
             }
         }
@@ -82,6 +78,14 @@ impl Answers for View<'_> {
 
     fn find(&self, name: &[u8], rtype: RecordType, lower: &[u8]) -> Option<Held> {
         let id = self.cache.find(name, rtype, lower)?;
-        self.cache.get(id).map(|record| self.held(record))
+        self.cache.get(id).map(|record| self.held(id, record))
     }
+}
+
+/// The same data, in lower case from `at` on.
+fn lower_from<'a>(at: usize, data: &[u8], room: &'a mut Room) -> &'a [u8] {
+    let Some(lower) = room.get_mut(..data.len()) else { return &[] };
+    lower.copy_from_slice(data);
+    lower.get_mut(at..).unwrap_or_default().make_ascii_lowercase();
+    lower
 }

@@ -7,7 +7,7 @@
 //! every ten seconds; beyond that a record lives to its end, as it would have without.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -53,6 +53,36 @@ pub(crate) struct Failed {
     pub(crate) data: Box<[u8]>,
 }
 
+/// Records of the cache, by their numbers. One that goes while it is listed may give its number to another, which is then
+/// spared a doubt for a few seconds.
+#[derive(Debug, Default)]
+pub(super) struct Listed(Vec<u32>);
+
+impl Listed {
+    pub(super) fn insert(&mut self, number: u32) {
+        if let Err(at) = self.0.binary_search(&number) {
+            self.0.insert(at, number);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Empties it and keeps its room.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn contains(&self, number: u32) -> bool {
+        self.0.binary_search(&number).is_ok()
+    }
+
+    fn extend(&mut self, other: &Self) {
+        other.0.iter().for_each(|number| self.insert(*number));
+    }
+}
+
 /// A question that others ask and to which a record of ours would be an answer.
 #[derive(Debug)]
 struct Watch {
@@ -60,7 +90,7 @@ struct Watch {
     last: Instant,
     count: u32,
     /// What their askers knew, so that nobody had to answer with it.
-    spared: BTreeSet<Box<[u8]>>,
+    spared: Listed,
     /// When to raise the doubt, once it was asked often enough.
     doubt: Option<Instant>,
 }
@@ -139,13 +169,13 @@ impl Failures {
     pub(super) fn observe(
         &mut self,
         question: &Question,
-        listed: &BTreeSet<Box<[u8]>>,
+        listed: &Listed,
         answers: &impl Answers,
         now: Instant,
         random: &mut Stream,
     ) {
         if let Some(watch) = self.watched.get_mut(question).filter(|watch| now.since(watch.first) <= PATIENCE) {
-            watch.spared.extend(listed.iter().cloned());
+            watch.spared.extend(listed);
             if now.since(watch.last) >= APART {
                 watch.last = now;
                 watch.count = watch.count.saturating_add(1);
@@ -158,7 +188,7 @@ impl Failures {
         }
         let mut expected = false;
         answers.visit(&question.name, question.rtype, &mut |answer| {
-            expected = answer.held.wanted && !listed.contains(answer.lower);
+            expected = answer.held.wanted && !listed.contains(answer.held.number);
             // All records of one name and type are wanted, or none is: there may be thousands of these.
             if expected || !answer.held.wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -170,8 +200,14 @@ impl Failures {
             let oldest = self.watched.iter().min_by_key(|(_, watch)| watch.first).map(|(question, _)| question.clone());
             oldest.map(|oldest| self.watched.remove(&oldest));
         }
-        let watch = Watch { first: now, last: now, count: 1, spared: listed.clone(), doubt: None };
-        self.watched.insert(question.clone(), watch);
+        let spared = self.watched.get_mut(question).map(|watch| core::mem::take(&mut watch.spared));
+        let mut watch = Watch { first: now, last: now, count: 1, spared: spared.unwrap_or_default(), doubt: None };
+        watch.spared.clear();
+        watch.spared.extend(listed);
+        match self.watched.get_mut(question) {
+            Some(before) => *before = watch,
+            None => drop(self.watched.insert(question.clone(), watch)),
+        }
     }
 
     /// Nobody wants to know any more.
@@ -236,7 +272,7 @@ impl Failures {
             let ends = now + OBSERVED_PATIENCE;
             answers.visit(&question.name, question.rtype, &mut |answer| {
                 let silent = answer.held.wanted && answer.held.received < watch.first;
-                if silent && !watch.spared.contains(answer.lower) {
+                if silent && !watch.spared.contains(answer.held.number) {
                     room -= 1;
                     let of_name = self.doubts.entry(question.clone()).or_default();
                     of_name.entry(answer.lower.into()).or_insert(Doubt {

@@ -7,6 +7,7 @@ mod answers;
 mod failures;
 mod overheard;
 mod packets;
+mod question;
 
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,10 @@ use core::time::Duration;
 pub(crate) use answers::{Answers, View};
 pub(crate) use failures::Failed;
 use failures::Failures;
-use overheard::Partial;
+use overheard::{Partial, Scratch};
 use packets::Ask;
+use question::Asks;
+pub(crate) use question::Question;
 
 use crate::discovery::mdns::Family;
 use crate::random::Stream;
@@ -44,24 +47,6 @@ const BREATH: Duration = Duration::from_millis(1);
 //= RFC 6762 §6 "a recently sent query (e.g., sent within the last two seconds) that explicitly requested unicast
 //= responses"
 const UNICAST_ACCEPTED: Duration = Duration::from_secs(2);
-
-/// A question of one link: a name in lower-case wire form, and a type. Pointers are asked for first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Question {
-    is_resolve: bool,
-    name: Arc<[u8]>,
-    rtype: RecordType,
-}
-
-impl Question {
-    pub(crate) fn new(name: &Arc<[u8]>, rtype: RecordType) -> Self {
-        Self { is_resolve: Self::is_resolve(rtype), name: name.clone(), rtype }
-    }
-
-    fn is_resolve(rtype: RecordType) -> bool {
-        rtype != RecordType::PTR
-    }
-}
 
 /// What waits for a packet: pointers first, then what is held and nears its end, then what is not known yet; of each the
 /// longest waiting first. So a flood of false names makes no record that is held wait for its refresh until it is over.
@@ -210,7 +195,7 @@ pub(crate) struct Questions {
     remembered: BTreeMap<Question, Each<Option<Instant>>>,
     partial: Vec<Partial>,
     failures: Failures,
-    scratch: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl Questions {
@@ -231,7 +216,7 @@ impl Questions {
             remembered: BTreeMap::new(),
             partial: Vec::new(),
             failures: Failures::new(),
-            scratch: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -291,9 +276,11 @@ impl Questions {
         }
     }
 
-    fn is_asked(&self, question: &Question) -> bool {
-        self.series.contains_key(question)
-            || Family::BOTH.iter().any(|family| self.pending.of(*family).contains_key(question))
+    /// The same question, if we ask it.
+    fn own(&self, asked: &dyn Asks) -> Option<&Question> {
+        let waiting = Family::BOTH.into_iter().find_map(|family| self.pending.of(family).asks.get_key_value(asked));
+        let series = self.series.get_key_value(asked).map(|(question, _)| question);
+        series.or(waiting.map(|(question, _)| question))
     }
 
     /// How often a series has been asked.

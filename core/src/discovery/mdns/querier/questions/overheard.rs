@@ -1,19 +1,18 @@
 //! What other hosts ask: what they have asked need not be asked by us (RFC 6762 §7.3), and what they ask in vain may be gone
 //! (§10.5).
 
-use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::ops::ControlFlow;
 use core::time::Duration;
 
 use super::answers::Answers;
-use super::{Question, Questions};
+use super::failures::Listed;
+use super::{Asks, Question, Questions};
 use crate::discovery::mdns::{Family, Heard};
 use crate::random::Stream;
 use crate::time::Instant;
-use crate::wire::mdns::{CLASS_IN, Message, PORT, Section};
+use crate::wire::mdns::{CLASS_IN, Message, PORT, RecordType, Section};
 
 /// Questions of one message that are looked at, and known answers to each.
 const MAX_QUESTIONS: usize = 64;
@@ -34,7 +33,16 @@ struct Asked {
     /// Its asker knows an answer that we would not list.
     foreign: bool,
     /// What its asker knows and we hold.
-    listed: BTreeSet<Box<[u8]>>,
+    listed: Listed,
+}
+
+/// Room for what one message asks, used again for the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    name: Vec<u8>,
+    data: Vec<u8>,
+    asked: Vec<Asked>,
+    lists: Vec<Listed>,
 }
 
 /// A message with TC: its questions, as far as its known answers have arrived.
@@ -55,24 +63,43 @@ impl Questions {
         self.partial.retain(|partial| partial.until > now);
         let earlier = self.partial.iter().position(|partial| partial.source == heard.source);
         let earlier = earlier.map(|at| self.partial.remove(at));
-        let mut asked = match earlier {
-            Some(earlier) if heard.message.questions().next().is_none() => earlier.asked,
-            Some(_) | None => self.concerning_us(&heard.message, answers),
-        };
-        if asked.is_empty() {
-            return;
+        let mut scratch = core::mem::take(&mut self.scratch);
+        match earlier {
+            Some(earlier) if heard.message.questions().next().is_none() => scratch.asked = earlier.asked,
+            Some(_) | None => self.find_concerning_us(&heard.message, answers, &mut scratch),
         }
-        self.list(&heard.message, &mut asked, answers);
+        if !scratch.asked.is_empty() {
+            self.take_in(heard, answers, now, random, &mut scratch);
+        }
+        for Asked { mut listed, .. } in scratch.asked.drain(..) {
+            listed.clear();
+            scratch.lists.push(listed);
+        }
+        scratch.lists.truncate(MAX_QUESTIONS);
+        self.scratch = scratch;
+    }
+
+    /// Hears those questions of a query that concern us.
+    fn take_in(
+        &mut self,
+        heard: &Heard<'_>,
+        answers: &impl Answers,
+        now: Instant,
+        random: &mut Stream,
+        scratch: &mut Scratch,
+    ) {
+        self.list(&heard.message, scratch, answers);
         if heard.message.header().is_truncated() {
             //= RFC 6762 §18.5 "additional Known-Answer records may be following shortly"
             // What they are decides, so nothing is concluded before the last packet. Without it nothing is at all.
             if self.partial.len() >= MAX_PARTIAL {
                 self.partial.remove(0);
             }
+            let asked = core::mem::take(&mut scratch.asked);
             self.partial.push(Partial { source: heard.source, until: now + PARTIAL_LIFE, asked });
             return;
         }
-        for Asked { question, foreign, listed } in &asked {
+        for Asked { question, foreign, listed } in &scratch.asked {
             if !foreign {
                 self.treat_as_sent(question, heard.family, answers, now);
             }
@@ -80,48 +107,48 @@ impl Questions {
         }
     }
 
-    /// The questions that we ask as well, or hold answers to.
-    fn concerning_us(&mut self, message: &Message<'_>, answers: &impl Answers) -> Vec<Asked> {
-        let mut asked: Vec<Asked> = Vec::new();
+    /// Finds the questions that we ask as well, or hold answers to, in their order.
+    fn find_concerning_us(&self, message: &Message<'_>, answers: &impl Answers, scratch: &mut Scratch) {
+        let Scratch { name, asked, lists, .. } = scratch;
         for theirs in message.questions().flatten().take(MAX_QUESTIONS) {
             if theirs.class != CLASS_IN || theirs.unicast {
                 continue;
             }
-            self.scratch.clear();
-            theirs.name.extend_lower(&mut self.scratch);
-            let question = Question::new(&self.scratch.as_slice().into(), theirs.rtype);
-            if self.is_asked(&question) || holds_any(&question, answers) {
-                asked.push(Asked { question, foreign: false, listed: BTreeSet::new() });
+            name.clear();
+            theirs.name.extend_lower(name);
+            let theirs: (&[u8], RecordType) = (name, theirs.rtype);
+            let own = self.own(&theirs);
+            if own.is_none() && !holds_any(theirs.0, theirs.1, answers) {
+                continue;
             }
+            let known = own.or_else(|| self.remembered.get_key_value(&theirs as &dyn Asks).map(|(known, _)| known));
+            let question = known.cloned().unwrap_or_else(|| Question::new(&theirs.0.into(), theirs.1));
+            asked.push(Asked { question, foreign: false, listed: lists.pop().unwrap_or_default() });
         }
-        asked.sort_by(|a, b| a.question.cmp(&b.question));
+        asked.sort_unstable_by(|a, b| a.question.cmp(&b.question));
         asked.dedup_by(|a, b| a.question == b.question);
-        asked
     }
 
     /// Takes a message's known answers to the questions.
-    fn list(&mut self, message: &Message<'_>, asked: &mut [Asked], answers: &impl Answers) {
+    fn list(&self, message: &Message<'_>, scratch: &mut Scratch, answers: &impl Answers) {
+        let Scratch { name, data, asked, .. } = scratch;
         let known = message.records().flatten().filter(|record| record.section == Section::Answer);
         for record in known.filter(|record| record.is_internet()) {
-            self.scratch.clear();
-            record.name.extend_lower(&mut self.scratch);
-            let name = self.scratch.as_slice();
-            let order = |asked: &Asked| {
-                let is_resolve = Question::is_resolve(record.rtype);
-                let theirs = (is_resolve, name, record.rtype);
-                (asked.question.is_resolve, &*asked.question.name, asked.question.rtype).cmp(&theirs)
-            };
+            name.clear();
+            record.name.extend_lower(name);
+            let theirs: (&[u8], RecordType) = (name, record.rtype);
+            let order = |asked: &Asked| asked.question.key().cmp(&theirs.key());
             let Ok(at) = asked.binary_search_by(order) else { continue };
             let Some(asked) = asked.get_mut(at) else { continue };
-            let mut data = Vec::new();
-            record.data.extend_lower(&mut data);
-            let held = answers.find(&asked.question.name, record.rtype, &data);
+            data.clear();
+            record.data.extend_lower(data);
+            let held = answers.find(&asked.question.name, record.rtype, data);
             //= RFC 6762 §7.3 "the Known-Answer Section of that query does not contain any records that this host would
             //= not also put in its own Known-Answer Section"
-            let ours = held.is_some_and(|held| held.ttl.is_some()) && !self.failures.doubts(&asked.question, &data);
+            let ours = held.is_some_and(|held| held.ttl.is_some()) && !self.failures.doubts(&asked.question, data);
             asked.foreign |= !ours || asked.listed.len() >= MAX_LISTED;
-            if held.is_some() && asked.listed.len() < MAX_LISTED {
-                asked.listed.insert(data.into_boxed_slice());
+            if let Some(held) = held.filter(|_| asked.listed.len() < MAX_LISTED) {
+                asked.listed.insert(held.number);
             }
         }
     }
@@ -133,12 +160,14 @@ impl Questions {
                 Family::BOTH.iter().any(|family| at.of(*family).is_some_and(|at| now.since(at) <= MEMORY))
             });
         }
-        if self.remembered.len() < MAX_REMEMBERED || self.remembered.contains_key(question) {
+        if let Some(at) = self.remembered.get_mut(question) {
+            *at.of_mut(family) = Some(now);
+        } else if self.remembered.len() < MAX_REMEMBERED {
             *self.remembered.entry(question.clone()).or_default().of_mut(family) = Some(now);
         }
         if let Some(series) = self.series.get_mut(question) {
             // A host whose questions reach us and no responder would silence us for good if nothing were ever heard in reply.
-            if *series.spoken_for.of(family) && !holds_any(question, answers) {
+            if *series.spoken_for.of(family) && !holds_any(&question.name, question.rtype, answers) {
                 return;
             }
             *series.others.of_mut(family) = Some(now);
@@ -151,9 +180,9 @@ impl Questions {
     }
 }
 
-fn holds_any(question: &Question, answers: &impl Answers) -> bool {
+fn holds_any(name: &[u8], rtype: RecordType, answers: &impl Answers) -> bool {
     let mut any = false;
-    answers.visit(&question.name, question.rtype, &mut |_| {
+    answers.visit(name, rtype, &mut |_| {
         any = true;
         ControlFlow::Break(())
     });

@@ -38,11 +38,13 @@ fn pointer(name: &str) -> Question {
 #[derive(Clone, Debug, Default)]
 struct Book {
     records: BTreeMap<(Arc<[u8]>, u16), Vec<Line>>,
+    next: u32,
     now: Instant,
 }
 
 #[derive(Clone, Debug)]
 struct Line {
+    number: u32,
     data: Box<[u8]>,
     received: Instant,
     life: u32,
@@ -51,13 +53,16 @@ struct Line {
 impl Book {
     fn hold(&mut self, name: &str, rtype: RecordType, data: &[u8], life: u32) {
         let set = self.records.entry((wire(name), rtype.0)).or_default();
-        set.retain(|line| *line.data != *data);
-        set.push(Line { data: data.into(), received: self.now, life });
+        let known = set.extract_if(.., |line| *line.data == *data).map(|line| line.number).next();
+        let number = known.unwrap_or(self.next);
+        self.next += u32::from(known.is_none());
+        set.push(Line { number, data: data.into(), received: self.now, life });
     }
 
     fn held(&self, line: &Line) -> Held {
         let left = line.life.saturating_sub(u32::try_from(self.now.since(line.received).as_secs()).unwrap());
-        Held { ttl: (left * 2 >= line.life).then_some(left), received: line.received, wanted: true }
+        let ttl = (left * 2 >= line.life).then_some(left);
+        Held { number: line.number, ttl, received: line.received, wanted: true }
     }
 }
 

@@ -134,7 +134,7 @@ impl Lab {
 
     fn hear_as(&mut self, interface: u32, source: SocketAddr, destination: Option<IpAddr>, payload: &[u8]) {
         let datagram = Datagram { channel: Channel::Mdns, interface, source, destination, payload };
-        self.browser.receive(&datagram, self.now, &mut self.out);
+        self.browser.receive(&datagram, self.now, &mut Vec::new(), &mut self.out);
         self.drain();
     }
 
