@@ -78,7 +78,7 @@ async fn meet(executor: &LocalExecutor<'static>, loopback: &str) -> Result<(), F
         (0..NAMES.len()).flat_map(|a| (0..NAMES.len()).map(move |b| (a, b))).filter(|(a, b)| a != b).collect();
     let give_up = async {
         smol::Timer::after(PATIENCE.saturating_sub(started.elapsed())).await;
-        Ok(())
+        Ok::<(), Failure>(())
     };
     let all_know_all = async {
         while !missing.is_empty() {

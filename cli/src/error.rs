@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use landfall_smol::{FileError, FileErrorCause};
+
+use crate::home::quoted;
 use crate::text::safe;
 
 /// Why a command ended early.
@@ -49,6 +52,21 @@ impl Failure {
             Self::OutputClosed => 0,
             Self::Interrupted => 130,
         }
+    }
+}
+
+/// In our words and not the library's: with the command that helps, and the path as people read it.
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        let (tried, path, cause) = (error.tried(), error.path(), error.cause());
+        let remedy = match cause {
+            FileErrorCause::System(error) => return Self::at(tried, path, error),
+            FileErrorCause::OpenToOthers { .. } => format!("close it with: chmod 600 {}", quoted(path)),
+            FileErrorCause::NotAFile | FileErrorCause::NotAKey | FileErrorCause::InUse => {
+                cause.remedy().unwrap_or_default().to_owned()
+            }
+        };
+        Self::Failed(format!("cannot {tried} {}: {cause}; {remedy}", safe(&path.to_string_lossy())))
     }
 }
 

@@ -3,11 +3,12 @@
 //! It is mode 0700 and belongs to one daemon at a time. The lock decides who that is, and nothing else does: a socket file
 //! or a process id left behind by a crash never blocks a start.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
+use landfall_smol::files;
 
 use crate::error::Failure;
 use crate::text::safe;
@@ -109,7 +110,7 @@ impl Home {
                 self.shown()
             )));
         }
-        create_private_dir(&self.path).map_err(|error| Failure::at("create the home", &self.path, &error))?;
+        files::create_directory(&self.path).map_err(|error| Failure::at("create the home", &self.path, &error))?;
         let entries = fs::read_dir(&self.path).map_err(|error| Failure::at("read the home", &self.path, &error))?;
         self.keep_private(entries)
     }
@@ -147,10 +148,8 @@ impl Home {
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         let path = self.path.join("lock");
         let fail = |error: &io::Error| Failure::at("lock", &path, error);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        private(&mut options);
-        let mut file = options.open(&path).map_err(|error| fail(&error))?;
+        let mut file =
+            files::options().read(true).create(true).truncate(false).open(&path).map_err(|error| fail(&error))?;
         match file.try_lock() {
             Ok(()) => {
                 // For people only; a failure to note it changes nothing.
@@ -173,28 +172,6 @@ impl Home {
             Err(TryLockError::Error(error)) => Err(fail(&error)),
         }
     }
-}
-
-/// Makes a directory, and those above it, that only its owner can enter. One that exists stays as it is.
-pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-/// Files opened with these options are mode 0600 from their first moment.
-pub(crate) fn private(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    #[cfg(not(unix))]
-    let _ = options;
-}
-
-/// Makes the names in a directory survive a power cut.
-pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 /// A path as a shell takes it back.

@@ -7,11 +7,12 @@ use std::fs;
 use std::io;
 
 use hkdf::Hkdf;
+use landfall_smol::files;
 use sha2::Sha256;
 
 use crate::error::plain;
+use crate::hex;
 use crate::home::Home;
-use crate::{files, hex};
 
 const LABEL: &str = "landfall-machine-1 ";
 const LENGTH: usize = LABEL.len() + 64 + 1 + 64 + 1;

@@ -4,7 +4,7 @@
 //! file is readable up to its last whole piece. When the file has reached its bound, or the disk is too slow or full, the file
 //! ends there and the node goes on.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,10 +15,9 @@ use std::time::{Duration, Instant};
 
 use landfall_core::{Action, Command, Config, Input, UnixTime};
 use landfall_recordings::trace::Recorder;
-use landfall_smol::Tap;
+use landfall_smol::{Tap, files};
 
 use crate::error::{Failure, plain};
-use crate::home::private;
 use crate::text::safe;
 
 /// What may wait for the disk, in bytes.
@@ -52,10 +51,7 @@ pub(crate) struct Writing {
 
 /// Makes a new private file, and a thread that writes to it at most `limit` bytes. A file that is there already is left alone.
 pub(crate) fn create(path: &Path, limit: u64) -> Result<(Sink, Writing), Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    private(&mut options);
-    let file = options.open(path).map_err(|error| {
+    let file = files::options().create_new(true).open(path).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
             let path = safe(&path.to_string_lossy()).into_owned();
             return Failure::Failed(format!(

@@ -3,18 +3,17 @@
 //! A rotation takes effect by one rename, that of the new key over the old. What is written before does not count yet, and
 //! what is written after can be made again from the key, so that a crash in between leaves a whole old or a whole new identity.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use landfall_core::{PeerId, Record, Revocation, Rotation, RotationReason, SoftwareKeyring};
+use landfall_smol::{FileStore, files, key_file};
 
 use crate::error::{Failure, plain};
+use crate::hex;
 use crate::home::Home;
-use crate::store::FileStore;
 use crate::text::safe;
-use crate::{files, hex, identity_file};
 
 const REVOCATION: &str = "landfall-revocation-1 ";
 const ROTATION: &str = "landfall-rotation-1 ";
@@ -41,7 +40,7 @@ pub(crate) fn keep_revocation(home: &Home, keyring: &SoftwareKeyring) -> Result<
     if let Some(text) = files::read(&path, LARGEST).map_err(fail)? {
         match parse_revocation(&text) {
             Some(revocation) if revocation.id == id => return Ok(None),
-            Some(other) => fs::rename(&path, beside(home, &other.id)).map_err(fail)?,
+            Some(other) => files::rename(&path, &beside(home, &other.id)).map_err(fail)?,
             None => {
                 return Err(Failure::Failed(format!(
                     "{} is no revocation; move it away, and a new one is made",
@@ -104,7 +103,7 @@ fn leading_to(mut all: Vec<Rotation>, id: &PeerId) -> Vec<Rotation> {
 /// Gives the home a new key that the old one vouches for. The home's lock must be held.
 pub(crate) fn rotate(home: &Home, reason: RotationReason) -> Result<Rotated, Failure> {
     let path = home.identity();
-    let old = identity_file::load(&path)?.ok_or_else(|| {
+    let old = key_file::load(&path)?.ok_or_else(|| {
         Failure::Failed(format!("there is no key in {} yet; make one with: landfall whoami", home.shown()))
     })?;
     // Afterwards nobody could sign it any more.
@@ -130,7 +129,7 @@ impl Rotating<'_> {
     fn prepare(&self) -> Result<SoftwareKeyring, Failure> {
         let next = self.next_key();
         let epoch = next_epoch(self.home)?;
-        let new = identity_file::draw(&next).map_err(|error| Failure::at("create the key file", &next, &error))?;
+        let new = key_file::replace(&next)?;
         let rotation =
             Rotation::sign((self.old.id(), &self.old), (new.id(), &new), epoch, self.reason).ok_or_else(|| {
                 Failure::Failed(String::from("the key does not answer, so the rotation cannot be signed"))
@@ -150,9 +149,7 @@ impl Rotating<'_> {
     /// The moment from which on the home is that of the new key.
     fn take_effect(&self) -> Result<(), Failure> {
         let path = self.home.identity();
-        fs::rename(self.next_key(), &path)
-            .and_then(|()| files::sync_parent(&path))
-            .map_err(|error| Failure::at("replace the key file", &path, &error))
+        files::rename(&self.next_key(), &path).map_err(|error| Failure::at("replace the key file", &path, &error))
     }
 
     fn tidy(&self, new: &SoftwareKeyring) -> Result<Rotated, Failure> {
@@ -205,11 +202,13 @@ pub(crate) fn advice(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn home(directory: &tempfile::TempDir) -> (Home, SoftwareKeyring) {
         let home = Home::locate(Some(directory.path())).unwrap();
-        let keyring = identity_file::load_or_create(&home).unwrap();
+        let keyring = key_file::load_or_create(&home.identity()).unwrap();
         (home, keyring)
     }
 
@@ -249,7 +248,7 @@ mod tests {
             let reason = if turn == 3 { RotationReason::Compromise } else { RotationReason::Routine };
             let rotated = rotate(&home, reason).unwrap();
             assert_eq!(Some(&rotated.old), ids.last());
-            assert_eq!(identity_file::load(&home.identity()).unwrap().unwrap().id(), rotated.new);
+            assert_eq!(key_file::load(&home.identity()).unwrap().unwrap().id(), rotated.new);
             assert_eq!(parse_revocation(&fs::read(home.revocation()).unwrap()).unwrap().id, rotated.new);
             assert_eq!(parse_revocation(&fs::read(&rotated.old_revocation).unwrap()).unwrap().id, rotated.old);
             ids.push(rotated.new);
@@ -268,12 +267,12 @@ mod tests {
             let (home, first) = home(&directory);
             keep_revocation(&home, &first).unwrap();
             let before = rotate(&home, RotationReason::Routine).unwrap();
-            let old = identity_file::load(&home.identity()).unwrap().unwrap();
+            let old = key_file::load(&home.identity()).unwrap().unwrap();
             let rotating = Rotating { home: &home, old, reason: RotationReason::Routine };
             // It crashes after the key was drawn, after all was prepared, or after the key took effect.
             let mut expected = before.new;
             if done == 0 {
-                identity_file::draw(&rotating.next_key()).unwrap();
+                key_file::replace(&rotating.next_key()).unwrap();
             } else {
                 let new = rotating.prepare().unwrap();
                 if done == 2 {
@@ -281,7 +280,7 @@ mod tests {
                     expected = new.id();
                 }
             }
-            let keyring = identity_file::load_or_create(&home).unwrap();
+            let keyring = key_file::load_or_create(&home.identity()).unwrap();
             assert_eq!(keyring.id(), expected, "after step {done}");
             let chain = rotations(&home, &expected);
             assert_eq!(chain.len(), if done == 2 { 2 } else { 1 }, "after step {done}");
@@ -318,7 +317,7 @@ mod tests {
         let (home, _) = home(&directory);
         let first = fs::read(home.identity()).unwrap();
         assert_eq!(set_aside(&home).unwrap(), home.path().join("identity.revoked"));
-        identity_file::load_or_create(&home).unwrap();
+        key_file::load_or_create(&home.identity()).unwrap();
         assert_eq!(set_aside(&home).unwrap(), home.path().join("identity.revoked-2"));
         assert_eq!(fs::read(home.path().join("identity.revoked")).unwrap(), first);
         assert_eq!(set_aside(&home).unwrap_err().kind(), io::ErrorKind::NotFound);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use landfall_core::{BrowseScope, Command, CommandError, Config, Event, Profile, Publication, Record, SoftwareKeyring};
-use landfall_smol::{Handle, Node, NodeOptions, Notice, RequestError};
+use landfall_smol::{FileStore, Handle, Node, NodeOptions, Notice, RequestError, key_file};
 use smol::LocalExecutor;
 
 use crate::args;
@@ -20,12 +20,11 @@ use crate::publishing::{caution, note};
 use crate::record::{self, Sink, TraceTap, Writing};
 use crate::settled::Settled;
 use crate::stop::Signals;
-use crate::store::FileStore;
 use crate::succession_file::{advice, keep_revocation, rotations};
 use crate::terminal::{BOLD, DIM, Printer, Sign, happened};
 use crate::text::safe;
 use crate::view::Clock;
-use crate::{happenings, identity_file, interfaces, machine, name, port};
+use crate::{happenings, interfaces, machine, name, port};
 
 /// The type of the services that nodes are.
 const NODES: &str = "_landfall._tcp";
@@ -117,7 +116,7 @@ impl Who {
             let keyring = SoftwareKeyring::from_seed(&seed);
             return Ok(Self { keyring, revocation: None, store: None, records: Vec::new() });
         }
-        let keyring = identity_file::load_or_create(home)?;
+        let keyring = key_file::load_or_create(&home.identity())?;
         let revocation = keep_revocation(home, &keyring)?;
         if machine::has_moved(home) {
             note(COPIED);

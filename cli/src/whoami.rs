@@ -1,6 +1,7 @@
 //! `landfall whoami`: the id of this node, made on the spot if there is none.
 
 use anstyle::AnsiColor;
+use landfall_smol::key_file;
 use serde::Serialize;
 
 use crate::args;
@@ -9,7 +10,7 @@ use crate::home::Home;
 use crate::succession_file::{advice, keep_revocation};
 use crate::terminal::{BOLD, DIM, print};
 use crate::text::safe;
-use crate::{identity_file, name, qr};
+use crate::{name, qr};
 
 #[derive(Serialize)]
 struct Who {
@@ -21,7 +22,7 @@ struct Who {
 /// Runs the command.
 pub(crate) fn run(home: &Home, options: &args::Whoami) -> Result<(), Failure> {
     home.create()?;
-    let keyring = identity_file::load_or_create(home)?;
+    let keyring = key_file::load_or_create(&home.identity())?;
     let revocation = keep_revocation(home, &keyring)?;
     let id = keyring.id().to_string();
     let name = running_name(home, &id).unwrap_or_else(name::default_name);

@@ -14,7 +14,7 @@
 //! use landfall_smol::{Node, NodeOptions, Notice, seed};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let keyring = SoftwareKeyring::from_seed(&seed()?); // a real node keeps this seed: it is its identity
+//!     let keyring = SoftwareKeyring::from_seed(&seed()?); // its identity, for as long as it runs
 //!     let profile = Profile { name: "kitchen".to_owned(), ..Profile::default() };
 //!     let (node, handle) = Node::new(NodeOptions::node(Config::node(keyring.id(), profile), keyring))?;
 //!     let mut events = handle.subscribe();
@@ -35,6 +35,28 @@
 //!     Ok(smol::block_on(smol::future::try_zip(node.run(), printing)).map(|_| ())?)
 //! }
 //! ```
+//!
+//! # The same node tomorrow
+//!
+//! A node is its key. With that, what it remembers, and both on disk, it is the same one after a restart: known by its peers,
+//! and told of them at once.
+//!
+//! ```no_run
+//! # use std::path::Path;
+//! # use landfall_core::{Config, Profile};
+//! # use landfall_smol::{FileStore, Node, NodeOptions, files, key_file};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let profile = Profile::default();
+//! let home = Path::new("/var/lib/kitchen");
+//! files::create_directory(home)?;
+//! let keyring = key_file::load_or_create(&home.join("identity.key"))?;
+//! let (store, records) = FileStore::open(&home.join("state"))?;
+//! let config = Config { records, ..Config::node(keyring.id(), profile) };
+//! let node = Node::new(NodeOptions::node(config, keyring).store(store))?;
+//! # let _ = node;
+//! # Ok(())
+//! # }
+//! ```
 
 mod events;
 mod handle;
@@ -42,7 +64,8 @@ mod node;
 mod reactor;
 
 pub use landfall_driver::{
-    DriverCounters, MemoryStore, NodeOptions, Notice, StartError, Store, StreamCounters, Tap, interfaces, seed,
+    DriverCounters, FileError, FileErrorCause, FileStore, MemoryStore, NodeOptions, Notice, StartError, Store,
+    StreamCounters, Tap, files, interfaces, key_file, seed,
 };
 
 pub use events::Events;

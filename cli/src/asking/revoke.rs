@@ -4,13 +4,15 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use landfall_smol::files;
+
 use crate::args;
 use crate::error::{Failure, plain};
 use crate::home::Home;
 use crate::ipc::{self, Asked, Body, HealthView, RevocationBody, RevokedView};
 use crate::terminal::{BOLD, RED, print};
 use crate::text::safe;
-use crate::{files, hex, succession_file};
+use crate::{hex, succession_file};
 
 /// Far more than any revocation.
 const LONGEST: u64 = 16 * 1024;

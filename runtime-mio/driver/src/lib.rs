@@ -2,7 +2,8 @@
 //! machine, and the order in which all of it is served.
 //!
 //! `landfall-smol` and `landfall-mio` are a [`Reactor`] each, and a loop around a [`Host`]. Whoever has another event loop
-//! writes a third: a reactor says which sockets may be ready, the host does the rest.
+//! writes a third: a reactor says which sockets may be ready, the host does the rest. [`NodeOptions`] say what a node is made
+//! of; [`key_file`] and [`FileStore`] make it the same node tomorrow.
 //!
 //! ```text
 //!                  ┌──────────────── Host ────────────────┐
@@ -21,6 +22,7 @@
 //! - A node that has nothing to do does nothing: it wakes for its engine's deadlines, and to try again what failed.
 //! - In a flood it looks at a socket a few times more before it sleeps, for about as long as to fall asleep and to be woken would
 //!   take; after a pause of 20 µs it sleeps at once.
+//! - What is told to be stored is on the disk, if [`FileStore`] is the store: a power cut leaves each record as it was or as it is.
 //! - A datagram that cannot be sent is a lost packet. An interface that cannot be used is named in a warning, once, and
 //!   tried again.
 //! - A node with an identity listens on one TCP port for all addresses, 17892 if it can have it, and announces which. Whoever
@@ -33,10 +35,14 @@ use std::io;
 mod clock;
 mod counters;
 mod endpoint;
+mod file_error;
+mod file_store;
+pub mod files;
 mod fragments;
 mod host;
 mod interfaces;
 mod journal;
+pub mod key_file;
 mod links;
 mod listener;
 mod notice;
@@ -54,6 +60,8 @@ mod tap;
 mod threads;
 
 pub use counters::{DriverCounters, StreamCounters};
+pub use file_error::{FileError, FileErrorCause};
+pub use file_store::FileStore;
 pub use host::Host;
 pub use interfaces::interfaces;
 pub use notice::Notice;

@@ -1,40 +1,70 @@
-//! What the node remembers: one file for each record in `state/`, named by the record's key.
+//! What a node remembers, on disk: one file for each record in a directory, named by the record's key.
 //!
 //! A file is replaced by renaming a finished one over it, so a crash leaves the old record or the new, never half of one,
 //! and a record counts as stored once it would survive a power cut. A file that cannot be read is moved aside, never
 //! overwritten.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use landfall_core::Record;
+use tracing::warn;
 
-use crate::error::{Failure, plain};
-use crate::home::{create_private_dir, private, sync_dir};
-use crate::text::safe;
+use crate::file_error::{FileError, FileErrorCause};
+use crate::files;
+use crate::store::Store;
 
 /// More than any record, which a message of 1 MiB is the largest of; a larger file is none.
 const LARGEST: u64 = 1024 * 1024 + 1024;
 /// Where a record is written before it gets its name. No key starts with a dot.
 const DRAFT: &str = ".draft";
+/// Locked by whoever has the directory, until its process ends, however it ends.
+const LOCK: &str = ".lock";
 
-/// The directory of records, open for writing.
+/// A directory of records, for the one node whose they are.
+///
+/// ```
+/// use landfall_core::{Config, Profile};
+/// use landfall_driver::{FileStore, NodeOptions, files, key_file};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let home = std::env::temp_dir().join(format!("landfall-doc-{}", std::process::id()));
+/// files::create_directory(&home)?;
+/// let keyring = key_file::load_or_create(&home.join("identity.key"))?;
+/// let (store, records) = FileStore::open(&home.join("state"))?;
+///
+/// let profile = Profile { name: "kitchen".to_owned(), ..Profile::default() };
+/// let config = Config { records, ..Config::node(keyring.id(), profile) };
+/// let options = NodeOptions::node(config, keyring).store(store);
+/// # drop(options);
+/// # std::fs::remove_dir_all(&home)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub(crate) struct FileStore {
+pub struct FileStore {
     directory: PathBuf,
+    _lock: File,
 }
 
 impl FileStore {
-    /// Opens the directory, making it if it is missing, and reads all records in it.
-    pub(crate) fn open(directory: &Path) -> Result<(Self, Vec<Record>), Failure> {
-        create_private_dir(directory).map_err(|error| Failure::at("create", directory, &error))?;
-        let entries = fs::read_dir(directory).map_err(|error| Failure::at("read", directory, &error))?;
+    /// Opens the directory, making it (mode 0700) if it is missing, and reads all records in it: what `Config::records` takes.
+    ///
+    /// As long as the store is there, no other can be opened in that directory, by this process or another. Two nodes that
+    /// share records would undo each other's.
+    ///
+    /// # Errors
+    /// When the system refuses, or another store has the directory.
+    pub fn open(directory: &Path) -> Result<(Self, Vec<Record>), FileError> {
+        files::create_directory(directory).map_err(FileError::system("create the directory", directory))?;
+        let lock = lock(directory)?;
+        let failed = FileError::system("read the directory", directory);
         let mut records = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|error| Failure::at("read", directory, &error))?;
+        for entry in fs::read_dir(directory).map_err(&failed)? {
+            let entry = entry.map_err(&failed)?;
             let name = entry.file_name();
             let Some(key) = name.to_str().filter(|name| is_key(name)) else { continue };
             match read(&entry.path(), key) {
@@ -42,51 +72,48 @@ impl FileStore {
                 Err(reason) => move_aside(&entry.path(), &name, &reason)?,
             }
         }
-        Ok((Self { directory: directory.to_owned() }, records))
+        Ok((Self { directory: directory.to_owned(), _lock: lock }, records))
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let draft = self.directory.join(DRAFT);
+        write(&draft, bytes).and_then(|()| files::rename(&draft, path)).inspect_err(|_| {
+            let _ = fs::remove_file(&draft);
+        })
     }
 }
 
-impl landfall_smol::Store for FileStore {
+impl Store for FileStore {
     fn put(&mut self, key: &str, value: Option<&[u8]>) -> io::Result<()> {
         if !is_key(key) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{key:?} is no record key")));
         }
         let path = self.directory.join(key);
-        let done = match value {
-            Some(bytes) => self.replace(&path, bytes),
-            None => match fs::remove_file(&path) {
-                Ok(()) => sync_dir(&self.directory),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                Err(error) => Err(error),
-            },
-        };
-        done.map_err(|error| io::Error::new(error.kind(), Failure::at("write", &path, &error).to_string()))
+        let done = value.map_or_else(|| files::remove(&path), |bytes| self.replace(&path, bytes));
+        Ok(done.map_err(FileError::system("write", &path))?)
     }
 }
 
-impl FileStore {
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let draft = self.directory.join(DRAFT);
-        write(&draft, bytes).and_then(|()| fs::rename(&draft, path)).inspect_err(|_| {
-            let _ = fs::remove_file(&draft);
-        })?;
-        sync_dir(&self.directory)
+fn lock(directory: &Path) -> Result<File, FileError> {
+    let failed = FileError::system("lock the directory", directory);
+    let file = files::options().create(true).truncate(false).open(directory.join(LOCK)).map_err(&failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(FileError::new("lock the directory", directory, FileErrorCause::InUse)),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    private(&mut options);
-    let mut file = options.open(path)?;
+    let mut file = files::options().create(true).truncate(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 /// The record in a file, or why there is none.
 fn read(path: &Path, key: &str) -> Result<Record, String> {
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(|error| plain(&error))?;
+    let gone = || String::from("it is gone");
+    let bytes = files::read(path, LARGEST).map_err(|error| error.to_string())?.ok_or_else(gone)?;
     if bytes.len() as u64 > LARGEST {
         return Err(format!("it is larger than {} KiB", LARGEST / 1024));
     }
@@ -95,18 +122,13 @@ fn read(path: &Path, key: &str) -> Result<Record, String> {
 }
 
 /// Keeps a file that is no record for whoever wants to look at it, where it is in nobody's way.
-fn move_aside(path: &Path, name: &OsStr, reason: &str) -> Result<(), Failure> {
+fn move_aside(path: &Path, name: &OsStr, reason: &str) -> Result<(), FileError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let mut aside = name.to_owned();
     aside.push(format!(".corrupt-{now}"));
     let aside = path.with_file_name(aside);
-    fs::rename(path, &aside).map_err(|error| Failure::at("move aside the unreadable record", path, &error))?;
-    tracing::warn!(
-        "{} cannot be used ({}); it is kept as {}",
-        safe(&path.to_string_lossy()),
-        safe(reason),
-        safe(&aside.to_string_lossy())
-    );
+    fs::rename(path, &aside).map_err(FileError::system("move aside the unreadable record", path))?;
+    warn!("{path:?} cannot be used ({reason}); it is kept as {aside:?}");
     Ok(())
 }
 
@@ -118,13 +140,13 @@ fn is_key(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use landfall_smol::Store;
-
     use super::*;
 
+    /// What is in a directory beside its lock.
     fn names(directory: &Path) -> Vec<String> {
         let mut names: Vec<String> =
             fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != LOCK);
         names.sort();
         names
     }
@@ -132,16 +154,30 @@ mod tests {
     #[test]
     fn a_record_is_what_was_put_last_and_a_removed_one_is_gone() {
         let directory = tempfile::tempdir().unwrap();
-        let (mut store, records) = FileStore::open(&directory.path().join("state")).unwrap();
-        assert!(records.is_empty());
+        let open = || FileStore::open(&directory.path().join("state")).unwrap();
         let bytes = |epoch| Record::Epoch(epoch).encode().unwrap();
+        let (mut store, records) = open();
+        assert!(records.is_empty());
         store.put("epoch", Some(&bytes(1))).unwrap();
         store.put("epoch", Some(&bytes(2))).unwrap();
         assert_eq!(names(&store.directory), ["epoch"], "no draft is left");
-        assert_eq!(FileStore::open(&store.directory).unwrap().1, [Record::Epoch(2)]);
+        drop(store);
+        let (mut store, records) = open();
+        assert_eq!(records, [Record::Epoch(2)]);
         store.put("epoch", None).unwrap();
         store.put("epoch", None).unwrap();
-        assert!(FileStore::open(&store.directory).unwrap().1.is_empty());
+        drop(store);
+        assert!(open().1.is_empty());
+    }
+
+    #[test]
+    fn a_directory_has_one_store_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = FileStore::open(directory.path()).unwrap();
+        let refused = FileStore::open(directory.path()).unwrap_err();
+        assert!(matches!(refused.cause(), FileErrorCause::InUse), "{refused}");
+        drop(first);
+        FileStore::open(directory.path()).unwrap();
     }
 
     #[test]
@@ -176,8 +212,10 @@ mod tests {
     fn a_write_that_cannot_be_done_is_named_by_its_path() {
         let directory = tempfile::tempdir().unwrap();
         let (mut store, _) = FileStore::open(&directory.path().join("state")).unwrap();
-        fs::remove_dir(&store.directory).unwrap();
+        fs::remove_dir_all(&store.directory).unwrap();
         let error = store.put("epoch", Some(b"x")).unwrap_err();
-        assert!(error.to_string().contains("state/epoch"), "{error}");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        let path = store.directory.join("epoch");
+        assert!(error.to_string().contains(&format!("cannot write {path:?}")), "{error}");
     }
 }
