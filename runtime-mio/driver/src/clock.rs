@@ -1,8 +1,10 @@
 //! The two clocks of a node: a monotonic one that starts at zero, and the wall clock.
 //!
 //! The engine is told the wall clock once and reckons on from there. When the two drift apart by more than
-//! [`TOLERANCE`], because somebody set the clock or the machine slept, it is told anew. Nothing wakes up for this:
-//! the loop looks whenever something else woke it.
+//! [`TOLERANCE`], because somebody set the clock or the machine slept, it is told anew, and then does at once what is due
+//! after a sleep. So the monotonic clock may stop meanwhile, as it does on Linux and macOS, and on Windows it goes on and all
+//! deadlines that passed are due. Nothing looks for this regularly: on Linux the kernel wakes the loop (`links.rs`), elsewhere the
+//! loop looks whenever something else woke it, which a network that comes back does.
 
 use std::time::{Duration, Instant as StdInstant, SystemTime};
 

@@ -23,6 +23,8 @@
 //! - In a flood it looks at a socket a few times more before it sleeps, for about as long as to fall asleep and to be woken would
 //!   take; after a pause of 20 µs it sleeps at once.
 //! - What is told to be stored is on the disk, if [`FileStore`] is the store: a power cut leaves each record as it was or as it is.
+//! - After the machine slept, peers and services are asked anew: on Linux at once, since the kernel wakes the node, elsewhere when
+//!   anything else does.
 //! - A datagram that cannot be sent is a lost packet. An interface that cannot be used is named in a warning, once, and
 //!   tried again.
 //! - A node with an identity listens on one TCP port for all addresses, 17892 if it can have it, and announces which. Whoever

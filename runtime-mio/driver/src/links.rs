@@ -1,8 +1,9 @@
 //! Notices that this machine's interfaces may have changed, and says when to look.
 //!
 //! More than addresses matters: a cable that is plugged in, an address whose duplicate detection ends. On Linux a netlink
-//! socket says that something changed, and not what; elsewhere the crate netwatcher says that addresses came or went. What
-//! is there is then read by [`interfaces`](crate::interfaces) and compared. Nothing is read while nothing is notified.
+//! socket says that something changed, and not what, and a timer that the machine slept, or that its clock was set;
+//! elsewhere the crate netwatcher says that addresses came or went. What is there is then read by
+//! [`interfaces`](crate::interfaces) and compared. Nothing is read while nothing is notified.
 
 use std::time::{Duration, Instant};
 
@@ -79,7 +80,11 @@ mod system {
 
     use rustix::net::netlink::SocketAddrNetlink;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    };
     use socket2::Socket;
+    use tracing::debug;
 
     use crate::reactor::{Kind, Reactor, Source, Token};
 
@@ -87,34 +92,95 @@ mod system {
     const GROUPS: u32 = 0x1 | 0x10 | 0x100;
 
     #[derive(Debug)]
-    pub(super) struct Notifications<R: Reactor>(R::Source);
+    pub(super) struct Notifications<R: Reactor> {
+        changes: R::Source,
+        /// None where the system has no such timers: then a sleep is noticed when something else wakes the loop.
+        jumps: Option<R::Source>,
+    }
 
     impl<R: Reactor> Notifications<R> {
         pub(super) fn subscribe(reactor: &R) -> io::Result<Self> {
-            // Protocol 0, which is none in particular, is NETLINK_ROUTE.
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-            bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-            let mut source = reactor.register(Socket::from(socket), Kind::Notifications, Token::Links)?;
-            // So that a loop which is to be asked is.
-            source.is_readable()?;
-            Ok(Self(source))
+            let jumps = watch_clock(reactor);
+            if let Err(error) = &jumps {
+                debug!("the system does not tell when this machine slept: {error}");
+            }
+            Ok(Self { changes: watch_links(reactor)?, jumps: jumps.ok() })
         }
 
         /// Whether there was a notification. What it says is not looked at.
         pub(super) fn take(&mut self) -> bool {
-            let mut any = false;
-            while self.0.is_readable().unwrap_or(false) {
-                let mut buffer = [0; 4096];
-                match self.0.read(|mut socket| io::Read::read(&mut socket, &mut buffer)) {
-                    Ok(_) => any = true,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    // Some were lost, for want of room: a notification, too.
-                    Err(_) => return true,
-                }
+            let changed = drain(&mut self.changes);
+            self.jumps.as_mut().is_some_and(drain) || changed
+        }
+    }
+
+    fn watch_links<R: Reactor>(reactor: &R) -> io::Result<R::Source> {
+        // Protocol 0, which is none in particular, is NETLINK_ROUTE.
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+        bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+        watch(reactor, Socket::from(socket))
+    }
+
+    /// A timer that never comes, and is cancelled whenever the wall clock jumps: timerfd_create(2). It does when the machine
+    /// wakes from a sleep, too, which the clock of all other timers knows nothing of.
+    fn watch_clock<R: Reactor>(reactor: &R) -> io::Result<R::Source> {
+        let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let never =
+            Itimerspec { it_interval: Timespec::default(), it_value: Timespec { tv_sec: i64::MAX, tv_nsec: 0 } };
+        timerfd_settime(&timer, TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, &never)?;
+        watch(reactor, Socket::from(timer))
+    }
+
+    fn watch<R: Reactor>(reactor: &R, socket: Socket) -> io::Result<R::Source> {
+        let mut source = reactor.register(socket, Kind::Notifications, Token::Links)?;
+        // So that a loop which is to be asked is.
+        source.is_readable()?;
+        Ok(source)
+    }
+
+    /// Reads all there is; whether there was anything.
+    fn drain<S: Source>(source: &mut S) -> bool {
+        let (mut any, mut failed) = (false, false);
+        while source.is_readable().unwrap_or(false) {
+            // By read(2), since a timer is no socket.
+            match source.read(|socket| Ok(rustix::io::read(socket, &mut [0; 4096])?)) {
+                Ok(_) => (any, failed) = (true, false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) if failed => return true,
+                // Some were lost, for want of room; or the timer was cancelled. It is read on, so that the loop is asked again.
+                Err(_) => (any, failed) = (true, true),
             }
-            any
+        }
+        any
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::time::{Duration, Instant};
+
+        use super::*;
+        use crate::polled::Polled;
+
+        #[test]
+        fn nothing_is_notified_by_itself_and_a_timer_wakes_the_loop_each_time() {
+            let polled = Polled::default();
+            let mut notifications = Notifications::subscribe(&polled).unwrap();
+            notifications.changes = watch_clock(&polled).unwrap();
+            let Notifications { jumps: Some(jumps), .. } = &notifications else { panic!("Linux has such timers") };
+            let jumps = jumps.clone();
+            assert!(polled.wait(Instant::now()).is_empty());
+            assert!(!notifications.take());
+            for _ in 0..2 {
+                // Nobody sets this machine's clock for a test: the timer is let come instead.
+                let past =
+                    Itimerspec { it_interval: Timespec::default(), it_value: Timespec { tv_sec: 1, tv_nsec: 0 } };
+                jumps.look(|timer| timerfd_settime(timer, TimerfdTimerFlags::ABSTIME, &past)).unwrap();
+                assert_eq!(polled.wait(Instant::now() + Duration::from_secs(10)), [Token::Links]);
+                assert!(notifications.take());
+                assert!(!notifications.take());
+            }
         }
     }
 }

@@ -71,7 +71,7 @@ pub enum Kind {
     Dial,
     /// A TCP listener.
     Listener,
-    /// The system's notifications, on systems where they come by a socket.
+    /// The system's notifications, on systems where they come by a socket or by something else that can be polled and read.
     Notifications,
 }
 
