@@ -162,11 +162,19 @@ impl Registered {
     }
 
     /// As mio wants it: on Windows it watches for the next edge only if it sees that something would block.
-    fn attempt<R>(&self, io: impl FnOnce(&Socket) -> io::Result<R>) -> io::Result<R> {
-        match &self.io {
-            Io::Datagrams(socket) => socket.try_io(|| io(&SockRef::from(socket))),
-            Io::Stream(socket) => socket.try_io(|| io(&SockRef::from(socket))),
-            Io::Listener(socket) => io(&SockRef::from(socket)),
+    fn attempt<R>(&mut self, io: impl FnOnce(&Socket) -> io::Result<R>) -> io::Result<R> {
+        match &mut self.io {
+            Io::Datagrams(socket) => socket.try_io(|| io(&SockRef::from(&*socket))),
+            Io::Stream(socket) => socket.try_io(|| io(&SockRef::from(&*socket))),
+            Io::Listener(socket) => {
+                let result = io(&SockRef::from(&*socket));
+                // A listener has no `try_io`, so what that does beside is done here.
+                if cfg!(windows) && result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                    let Inner { registry, first, .. } = &*self.shared.0;
+                    registry.reregister(socket, mio::Token(first + self.slot), Interest::READABLE)?;
+                }
+                result
+            }
             #[cfg(unix)]
             Io::Notifications(socket) => io(socket),
         }
