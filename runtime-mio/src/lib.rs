@@ -5,7 +5,8 @@
 //! Commands are calls, events are read from a bounded queue, and the engine is there to be looked at between two turns.
 //!
 //! Jobs are run in the turn, unless [`NodeOptions::offload_above`] or [`NodeOptions::threads`] says otherwise. What is said of
-//! fairness, streams and idleness in `landfall-driver` holds here, too.
+//! fairness, streams and idleness in `landfall-driver` holds here, too. What a node did in the field can be done once more, with
+//! the same program around it: [`Replay`].
 //!
 //! ```no_run
 //! use landfall_core::{Config, Event, Profile, SoftwareKeyring};
@@ -50,8 +51,10 @@
 //! # }
 //! ```
 
+mod backlog;
 mod node;
 mod reactor;
+mod replay;
 
 pub use landfall_driver::{
     DriverCounters, FileError, FileErrorCause, FileStore, MemoryStore, NodeOptions, Notice, StartError, Store,
@@ -59,3 +62,4 @@ pub use landfall_driver::{
 };
 
 pub use node::Node;
+pub use replay::Replay;

@@ -1,19 +1,17 @@
 //! A node that is given turns: by a poll of its own, or by a loop that was there before.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use landfall_core::{Command, CommandError, CommandId, Engine, Event};
+use landfall_core::{Command, CommandError, CommandId, Engine};
 use landfall_driver::{DriverCounters, Host, NodeOptions, Notice, StartError, Token};
 use mio::{Events, Poll, Registry};
 
+use crate::backlog::Backlog;
 use crate::reactor::Shared;
 
-/// How many events wait to be read before the oldest are lost.
-const BACKLOG: usize = 4096;
 /// How many events of the poll are taken at once.
 const EVENTS: usize = 256;
 /// The token of the waker of a poll of our own; sockets come after it.
@@ -28,8 +26,7 @@ pub struct Node {
     shared: Shared,
     poll: Option<(Poll, Events)>,
     woken: Vec<Token>,
-    events: VecDeque<Event>,
-    missed: u64,
+    backlog: Backlog,
 }
 
 impl Node {
@@ -64,7 +61,7 @@ impl Node {
         let registry = registry.try_clone().map_err(StartError::System)?;
         let shared = Shared::new(registry, first, waker);
         let host = options.host(&shared, false)?;
-        Ok(Self { host, shared, poll: None, woken: Vec::new(), events: VecDeque::new(), missed: 0 })
+        Ok(Self { host, shared, poll: None, woken: Vec::new(), backlog: Backlog::default() })
     }
 
     /// Waits until there is something to do, for no longer than `timeout`, and does it. For a node with a poll of its own;
@@ -117,10 +114,7 @@ impl Node {
 
     /// What happened, the oldest first.
     pub fn next_event(&mut self) -> Option<Notice> {
-        if self.missed > 0 {
-            return Some(Notice::Missed(std::mem::take(&mut self.missed)));
-        }
-        self.events.pop_front().map(Notice::Event)
+        self.backlog.next()
     }
 
     /// Gives the engine a command. [`Command::Stop`] ends the node: go on giving it turns until it [is over](Self::is_over).
@@ -152,13 +146,7 @@ impl Node {
     }
 
     fn collect(&mut self) {
-        while let Some(event) = self.host.next_event() {
-            if self.events.len() >= BACKLOG {
-                self.events.pop_front();
-                self.missed += 1;
-            }
-            self.events.push_back(event);
-        }
+        self.backlog.extend(std::iter::from_fn(|| self.host.next_event()));
     }
 }
 

@@ -9,6 +9,8 @@
 //! [`Handle::inspect`]'s closure, a [`Tap`], and a [`Keyring`](landfall_core::Keyring) unless
 //! [`NodeOptions::offload_above`] says otherwise.
 //!
+//! What a node did in the field can be done once more, with the same program around it: [`Replay`].
+//!
 //! ```no_run
 //! use landfall_core::{Config, Event, Profile, SoftwareKeyring};
 //! use landfall_smol::{Node, NodeOptions, Notice, seed};
@@ -62,6 +64,7 @@ mod events;
 mod handle;
 mod node;
 mod reactor;
+mod replay;
 
 pub use landfall_driver::{
     DriverCounters, FileError, FileErrorCause, FileStore, MemoryStore, NodeOptions, Notice, StartError, Store,
@@ -71,3 +74,4 @@ pub use landfall_driver::{
 pub use events::Events;
 pub use handle::{Gone, Handle, RequestError};
 pub use node::Node;
+pub use replay::Replay;

@@ -19,6 +19,8 @@ const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 pub(crate) struct Clock {
     start: StdInstant,
     told: Reading,
+    /// The time that a clock shows which goes only when it is set.
+    stands: Option<Instant>,
 }
 
 /// Both clocks at one moment.
@@ -30,10 +32,23 @@ struct Reading {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { start: StdInstant::now(), told: Reading { now: Instant::ZERO, wall: wall() } }
+        Self { start: StdInstant::now(), told: Reading { now: Instant::ZERO, wall: wall() }, stands: None }
+    }
+
+    /// One that shows what it was set to last.
+    pub(crate) fn standing(now: Instant, wall: UnixTime) -> Self {
+        Self { start: StdInstant::now(), told: Reading { now, wall }, stands: Some(now) }
+    }
+
+    /// Sets one that stands.
+    pub(crate) fn set(&mut self, now: Instant) {
+        self.stands = Some(now);
     }
 
     pub(crate) fn now(&self) -> Instant {
+        if let Some(now) = self.stands {
+            return now;
+        }
         Instant::from_micros(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
@@ -96,6 +111,14 @@ mod tests {
     #[test]
     fn a_clock_that_nobody_touched_has_not_jumped() {
         assert_eq!(Clock::start().jumped(), None);
+    }
+
+    #[test]
+    fn a_clock_that_stands_shows_what_it_was_set_to() {
+        let mut clock = Clock::standing(Instant::from_micros(5), UnixTime::from_millis(7));
+        assert_eq!((clock.now(), clock.told()), (Instant::from_micros(5), UnixTime::from_millis(7)));
+        clock.set(Instant::from_micros(9));
+        assert_eq!(clock.now(), Instant::from_micros(9));
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Host<R: Reactor> {
     pub(crate) stopped: bool,
     /// When datagrams were handled last.
     pub(crate) received: StdInstant,
+    /// It lives a recorded life once more: nothing leaves it, and nothing is opened.
+    pub(crate) replays: bool,
     pub(crate) batch: Batch,
     pub(crate) piece: Vec<u8>,
 }
@@ -203,14 +205,14 @@ impl<R: Reactor> Host<R> {
     }
 
     /// One mutation of the engine and everything that follows from it.
-    fn feed(&mut self, input: Input<'_>) {
+    pub(crate) fn feed(&mut self, input: Input<'_>) {
         let now = self.clock.now();
         if let Some(tap) = &mut self.desk.tap {
             tap.input(now, &input);
         }
         let of_interfaces = matches!(input, Input::Interfaces(_));
         self.engine.handle(input, now);
-        if of_interfaces {
+        if of_interfaces && !self.replays {
             // Before the actions, which may be transmissions already.
             self.sockets.serve(self.engine.interfaces());
             self.streams.serve(self.engine.interfaces());
@@ -224,6 +226,8 @@ impl<R: Reactor> Host<R> {
                 tap.action(now, &action);
             }
             match action {
+                // What came of these is in the trace.
+                Action::Transmit(_) | Action::Stream(..) | Action::Job(_) | Action::Persist(..) if self.replays => {}
                 Action::Transmit(transmit) => self.sockets.send(transmit),
                 Action::Stream(id, command) => self.streams.command(id, command),
                 Action::Job(job) if job.cost() <= self.desk.offload_above => self.desk.jobs.push_back(job),

@@ -53,6 +53,7 @@ mod options;
 mod polled;
 mod port;
 mod reactor;
+mod replay;
 mod results;
 mod sockets;
 mod store;
@@ -69,6 +70,7 @@ pub use interfaces::interfaces;
 pub use notice::Notice;
 pub use options::{NodeOptions, StartError};
 pub use reactor::{Kind, Reactor, Source, Token};
+pub use replay::Replay;
 pub use store::{MemoryStore, Store};
 pub use tap::Tap;
 

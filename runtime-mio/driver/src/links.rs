@@ -43,6 +43,11 @@ impl<R: Reactor> Links<R> {
         Self { notifications: notifications.ok(), due: Some(Instant::now()), swarm: None, looks: 0 }
     }
 
+    /// For whoever lives once more: nobody is asked.
+    pub(crate) fn none() -> Self {
+        Self { notifications: None, due: None, swarm: None, looks: 0 }
+    }
+
     /// The system may have notified.
     pub(crate) fn wake(&mut self) {
         if self.notifications.as_mut().is_some_and(system::Notifications::take) {

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
-use landfall_core::{Config, ConfigError, Engine, Keyring};
+use landfall_core::{Config, ConfigError, Engine, Instant, Keyring, UnixTime};
 use tracing::warn;
 
 use crate::clock::Clock;
@@ -18,6 +18,7 @@ use crate::links::Links;
 use crate::listener::{Listener, SESSION_PORT};
 use crate::port::Batch;
 use crate::reactor::{Reactor, Source, Token};
+use crate::replay::Replay;
 use crate::results::Results;
 use crate::sockets::Sockets;
 use crate::store::{MemoryStore, Store};
@@ -147,16 +148,35 @@ impl NodeOptions {
     /// # Errors
     /// When the configuration is refused, or the system gives no seed or no thread.
     pub fn host<R: Reactor>(self, reactor: &R, threads: bool) -> Result<Host<R>, StartError> {
+        self.build(reactor, threads, None)
+    }
+
+    /// Puts together a node that lives a recorded life once more: born with exactly this configuration and seed, at the time
+    /// of the recording, and given what the recording says. It opens nothing, sends nothing, stores nothing and runs no job,
+    /// so the keyring, the store and the switches for sockets and threads do not matter.
+    ///
+    /// # Errors
+    /// When the configuration is refused, or no seed was set and the system gives none.
+    pub fn replay<R: Reactor>(self, reactor: &R, born: Instant, wall: UnixTime) -> Result<Replay<R>, StartError> {
+        let silent = self.beacon(false).mdns(false).sessions(false).threads(false);
+        silent.build(reactor, false, Some(Clock::standing(born, wall))).map(Replay::new)
+    }
+
+    /// `recorded` is the clock of a life that was lived already.
+    fn build<R: Reactor>(self, reactor: &R, threads: bool, recorded: Option<Clock>) -> Result<Host<R>, StartError> {
+        let replays = recorded.is_some();
         let Self { mut config, keyring, store, mut tap, seed, beacon, mdns, sessions, threads: wanted, offload_above } =
             self;
         let threads = wanted.unwrap_or(threads);
         let offload_above = offload_above.unwrap_or(if threads { WORTH_A_THREAD } else { u32::MAX });
-        config.mdns_unicast = mdns && config.mdns_unicast && has_mdns_port(&config);
+        if !replays {
+            config.mdns_unicast = mdns && config.mdns_unicast && has_mdns_port(&config);
+        }
         let mdns_unicast = config.mdns_unicast;
         let families = Families { ipv4: config.ipv4, ipv6: config.ipv6, beacon, mdns, mdns_unicast };
         let listener = if sessions && config.identity.is_some() { listen(reactor, &mut config) } else { None };
         let seed = seed.map_or_else(crate::seed, Ok).map_err(StartError::System)?;
-        let clock = Clock::start();
+        let clock = recorded.unwrap_or_else(Clock::start);
         let now = clock.now();
         if let Some(tap) = &mut tap {
             tap.start(&config, &seed, now, clock.told());
@@ -187,12 +207,13 @@ impl NodeOptions {
             clock,
             sockets: Sockets::new(reactor.clone(), families),
             streams: Streams::new(reactor.clone(), listener),
-            links: Links::new(reactor),
+            links: if replays { Links::none() } else { Links::new(reactor) },
             desk,
             listed: None,
             told: None,
             phase: Phase::Running,
             stopped: false,
+            replays,
             batch: Batch::new(),
             received: StdInstant::now(),
             piece: piece(),

@@ -9,6 +9,8 @@
 //! like a memory dump: do not publish one of a node that runs.
 
 mod form;
+mod items;
+mod play;
 mod read;
 
 use std::io::{self, Write};
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use self::form::{ActionForm, CommandForm, ConfigForm, InputForm};
 
+pub use self::play::Given;
 pub use self::read::{Agreement, OnDifference, Trace, TraceError, replay};
 
 /// The version of the format that is written and read.

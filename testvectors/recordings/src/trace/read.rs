@@ -5,20 +5,15 @@ use std::fmt;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use landfall_core::{CommandId, Config, Engine, Instant, PeerId, UnixTime};
-use minicbor::Decoder;
-use serde::de::DeserializeOwned;
+use landfall_core::{CommandId, Config, Engine, Instant, PeerId, Secret, UnixTime};
 
 use super::form::{ActionForm, FormError};
+use super::items::Items;
 use super::{FORMAT, Header, Step, Version, is_trace};
 use crate::witness::Witness;
 
-/// The longest item that is read, in bytes: 64 MiB. A header with all records of a full table of peers has a few.
-const LONGEST: usize = 1 << 26;
 /// The latest instant that is believed: 146 000 years. Beyond, an engine's deadlines would have no room.
-const LATEST: u64 = 1 << 62;
-/// How much is read at once, in bytes.
-const PIECE: usize = 1 << 16;
+pub(super) const LATEST: u64 = 1 << 62;
 
 /// What a replay saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,12 +97,12 @@ pub fn replay(trace: &[u8]) -> Result<Agreement, TraceError> {
 /// A trace whose header has been read.
 #[derive(Debug)]
 pub struct Trace<R> {
-    items: Items<R>,
+    pub(super) items: Items<R>,
     engine: Engine,
     born: Instant,
     wall: UnixTime,
-    identity: Option<PeerId>,
-    name: String,
+    config: Config,
+    seed: Secret,
 }
 
 impl<R: Read> Trace<R> {
@@ -117,9 +112,8 @@ impl<R: Read> Trace<R> {
     /// When there is none, or it is of a format that is not read.
     pub fn new(input: R) -> Result<Self, TraceError> {
         let damaged = |why: &dyn fmt::Display| TraceError::Damaged(0, why.to_string());
-        let mut items = Items { input, buffer: Vec::new(), start: 0, number: 0 };
-        items.fill()?;
-        if !is_trace(&items.buffer) {
+        let mut items = Items::new(input)?;
+        if !is_trace(items.beginning()) {
             return Err(TraceError::NoTrace);
         }
         let item = items.next_item()?.ok_or(TraceError::CutOff(0))?;
@@ -130,13 +124,12 @@ impl<R: Read> Trace<R> {
         let header: Header = items.read(item)?;
         let seed = <[u8; 32]>::try_from(&header.seed[..]).map_err(|_| damaged(&"the seed has not 32 bytes"))?;
         let config: Config = header.config.config().map_err(|error| damaged(&error))?;
-        let (identity, name) = (config.identity, config.profile.name.clone());
         if header.born > LATEST || header.wall > LATEST {
             return Err(damaged(&"it begins later than can be"));
         }
         let (born, wall) = (Instant::from_micros(header.born), UnixTime::from_millis(header.wall));
-        let engine = Engine::new(config, seed, born, wall).map_err(|error| damaged(&error))?;
-        Ok(Self { items, engine, born, wall, identity, name })
+        let engine = Engine::new(config.clone(), seed, born, wall).map_err(|error| damaged(&error))?;
+        Ok(Self { items, engine, born, wall, config, seed: Secret::from_bytes(seed) })
     }
 
     /// The wall clock when the trace began.
@@ -154,13 +147,25 @@ impl<R: Read> Trace<R> {
     /// Whose trace it is; `None` of an observer.
     #[must_use]
     pub fn identity(&self) -> Option<PeerId> {
-        self.identity
+        self.config.identity
     }
 
     /// The name that the node went by at first.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.config.profile.name
+    }
+
+    /// The configuration that the node was born with, as its driver had completed it.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The seed of the node's random choices. Whoever has it foresees them.
+    #[must_use]
+    pub fn seed(&self) -> &[u8; 32] {
+        self.seed.expose()
     }
 
     /// Gives the engine everything that the trace holds, in the order and at the times of the trace, and compares what it does,
@@ -189,20 +194,12 @@ impl<R: Read> Trace<R> {
         };
         replay.drain(witness);
         let end = loop {
-            let item = match items.next_item() {
-                Ok(Some(item)) => item,
+            let (number, step) = match items.next_step() {
+                Ok(Some(step)) => step,
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             };
-            let step: Step = match items.read(item) {
-                Ok(step) => step,
-                Err(error) => break Err(error),
-            };
-            let number = items.number - 1;
             if let Step::Input { at, .. } | Step::Command { at, .. } = &step {
-                if *at > LATEST {
-                    break Err(TraceError::Damaged(number, "it is later than can be".into()));
-                }
                 let at = Instant::from_micros(*at).since(born);
                 if until.is_some_and(|until| at > until) {
                     break Ok(());
@@ -222,64 +219,11 @@ impl<R: Read> Trace<R> {
             (None, Ok(())) => {
                 // A node that was killed had no time to note its last actions.
                 if on_difference == OnDifference::Stop {
-                    replay.expect_nothing(items.number)?;
+                    replay.expect_nothing(items.count())?;
                 }
                 Ok(replay.agreement)
             }
         }
-    }
-}
-
-/// The items of a trace, of which there is one in memory at a time.
-#[derive(Debug)]
-struct Items<R> {
-    input: R,
-    buffer: Vec<u8>,
-    /// Where in the buffer the next item begins.
-    start: usize,
-    /// The next item's number.
-    number: usize,
-}
-
-impl<R: Read> Items<R> {
-    /// Where in the buffer the next item is, or `None` at the end.
-    fn next_item(&mut self) -> Result<Option<std::ops::Range<usize>>, TraceError> {
-        loop {
-            let rest = self.buffer.get(self.start..).unwrap_or_default();
-            if !rest.is_empty() {
-                let mut decoder = Decoder::new(rest);
-                match decoder.skip() {
-                    Ok(()) => {
-                        let item = self.start..self.start + decoder.position();
-                        self.start = item.end;
-                        self.number += 1;
-                        return Ok(Some(item));
-                    }
-                    Err(error) if error.is_end_of_input() && rest.len() <= LONGEST => {}
-                    Err(error) if error.is_end_of_input() => {
-                        return Err(TraceError::Damaged(self.number, "it has over 64 MiB".into()));
-                    }
-                    Err(error) => return Err(TraceError::Damaged(self.number, error.to_string())),
-                }
-            }
-            let is_between_items = rest.is_empty();
-            if self.fill()? == 0 {
-                return if is_between_items { Ok(None) } else { Err(TraceError::CutOff(self.number)) };
-            }
-        }
-    }
-
-    /// Reads on, at least as much as there is already, so that a long item is not looked through too often.
-    fn fill(&mut self) -> Result<usize, TraceError> {
-        self.buffer.drain(..std::mem::take(&mut self.start));
-        let more = PIECE.max(self.buffer.len());
-        self.input.by_ref().take(more as u64).read_to_end(&mut self.buffer).map_err(TraceError::File)
-    }
-
-    fn read<T: DeserializeOwned>(&self, item: std::ops::Range<usize>) -> Result<T, TraceError> {
-        let bytes = self.buffer.get(item).unwrap_or_default();
-        let number = self.number.saturating_sub(1);
-        minicbor_serde::from_slice(bytes).map_err(|error| TraceError::Damaged(number, error.to_string()))
     }
 }
 
