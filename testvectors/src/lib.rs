@@ -1,7 +1,6 @@
-//! What Landfall is tested with: a simulated LAN, a replayer of captures, a recorder of traces, wire vectors, and the bodies
-//! of the fuzz targets. Nothing here is published or runs in a node.
+//! What Landfall is tested with: a simulated LAN, scenarios that play on it and on real ones, a replayer of captures, a recorder
+//! of traces, wire vectors, and the bodies of the fuzz targets. Nothing here is published or runs in a node.
 
-#[cfg(all(unix, feature = "conformance"))]
 pub mod conformance;
 pub mod forge;
 pub mod fuzz_discovery;

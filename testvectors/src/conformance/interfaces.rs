@@ -1,92 +1,53 @@
-//! Interfaces and addresses that come and go under a running node, and what they are taken for.
+//! Interfaces and addresses that come and go under a running node.
 
-use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
-use crate::lab::report;
-use landfall_core::{Event, InterfaceKind};
+use landfall_core::Event;
 
-use super::{sh, start};
+use super::{Change, Part, SOON, Stage};
 
-const SOON: Duration = Duration::from_secs(3);
-
-fn announces(address: &str) -> impl FnMut(&Event) -> Option<()> {
-    let address: IpAddr = address.parse().expect("an address");
+fn announces(address: IpAddr) -> impl FnMut(&Event) -> Option<()> {
     move |event| match event {
         Event::Announcing { addresses, .. } => addresses.contains(&address).then_some(()),
         _ => None,
     }
 }
 
-/// Interfaces are taken for what they are whatever their names.
-pub fn interfaces_are_taken_for_what_they_are_whatever_their_names() {
-    sh("ip link add wlan0 type bridge
-        ip link add tun9 type veth peer name br8; ip link set tun9 master wlan0
-        ip tuntap add eth7 mode tun; ip link set eth7 up");
-    let interfaces = landfall_driver::interfaces().unwrap();
-    let kind = |name: &str| interfaces.iter().find(|interface| interface.name == name).map(|found| found.kind);
-    assert_eq!(kind("lo"), Some(InterfaceKind::Loopback));
-    assert_eq!(kind("eth0"), Some(InterfaceKind::Virtual));
-    assert_eq!(kind("wlan0"), Some(InterfaceKind::Bridge));
-    assert_eq!(kind("tun9"), Some(InterfaceKind::Member));
-    assert_eq!(kind("br8"), Some(InterfaceKind::Virtual));
-    assert_eq!(kind("eth7"), Some(InterfaceKind::PointToPoint));
-    let ways_out: Vec<_> = interfaces.iter().filter(|i| i.default_route).map(|i| i.name.as_str()).collect();
-    assert_eq!(ways_out, ["eth0"]);
-}
-
-/// A default route over ipv6 or several ways at once counts.
-pub fn a_default_route_over_ipv6_or_several_ways_at_once_counts() {
-    sh("for i in 4 6; do ip link add d$i type veth peer name e$i; ip link set e$i up; ip link set d$i up; done
-        ip -6 addr add 2001:db8::1/64 dev d6 nodad; ip -6 route add default via 2001:db8::2 dev d6
-        ip addr add 10.9.9.1/24 dev d4; ip route del default
-        ip route add default nexthop via 10.77.0.254 dev eth0 nexthop via 10.9.9.2 dev d4");
-    let interfaces = landfall_driver::interfaces().unwrap();
-    for name in ["eth0", "d4", "d6"] {
-        assert!(interfaces.iter().any(|i| i.name == name && i.default_route), "{name}");
-    }
-}
-
-/// A new address is announced within half a second.
-pub fn a_new_address_is_announced_within_half_a_second() {
-    let mut node = start(1, "a", &["eth0"]);
-    node.expect(SOON, "it announces", announces("10.77.0.1"));
-    std::thread::sleep(Duration::from_secs(3));
-    let changed = Instant::now();
-    sh("ip addr add 10.88.0.9/24 brd + dev eth0");
-    node.expect(SOON, "the new address", announces("10.88.0.9"));
-    let took = changed.elapsed();
-    report(&format!("a new address was announced after {took:?}"));
+/// A new address is announced within half a second, and one that is gone no more.
+pub fn a_new_address_is_announced_within_half_a_second_and_one_that_is_gone_no_more(stage: &mut dyn Stage) {
+    let first = IpAddr::from(Ipv4Addr::new(10, 77, 0, 1));
+    let node = stage.start(Part::node("a", &["eth0"]));
+    stage.expect(node, SOON, "it announces", announces(first));
+    stage.pass(Duration::from_secs(3));
+    let second = IpAddr::from(Ipv4Addr::new(10, 88, 0, 9));
+    let changed = stage.now();
+    stage.change(Change::Address("eth0", second, 24));
+    stage.expect(node, SOON, "the new address", announces(second));
+    let took = stage.now() - changed;
+    stage.report(format_args!("a new address was announced after {took:?}"));
     assert!(took < Duration::from_millis(500), "{took:?}");
-    node.stop();
-}
-
-/// An address is announced once its duplicate detection is over and not before.
-pub fn an_address_is_announced_once_its_duplicate_detection_is_over_and_not_before() {
-    sh("ip -6 addr flush dev eth0; sysctl -qw net.ipv6.conf.eth0.accept_dad=1 || true
-        ip addr add fe80::99/64 dev eth0");
-    let begun = Instant::now();
-    let mut node = start(1, "a", &["eth0"]);
-    node.expect(SOON, "IPv4 at once", announces("10.77.0.1"));
-    assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
-    node.expect(Duration::from_secs(5), "IPv6 when it is no longer tentative", announces("fe80::99"));
-    report(&format!("a tentative address was announced after {:?}", begun.elapsed()));
-    node.stop();
+    stage.change(Change::NoAddress("eth0", second, 24));
+    stage.expect(node, SOON, "the old address alone", |event| match event {
+        Event::Announcing { addresses, .. } => {
+            (addresses.contains(&first) && !addresses.contains(&second)).then_some(())
+        }
+        _ => None,
+    });
 }
 
 /// A node that starts without its interface uses it when it comes and notices that it goes.
-pub fn a_node_that_starts_without_its_interface_uses_it_when_it_comes_and_notices_that_it_goes() {
-    let mut node = start(1, "a", &["late0"]);
-    std::thread::sleep(Duration::from_millis(300));
-    sh("ip link add late0 type veth peer name late1; ip link set late1 up; ip link set late0 up
-        ip addr add 10.99.0.1/24 brd + dev late0");
-    node.expect(SOON, "the new interface", announces("10.99.0.1"));
-    sh("ip link set late0 down");
-    node.expect(SOON, "the interface is down", |event| match event {
+pub fn a_node_that_starts_without_its_interface_uses_it_when_it_comes_and_notices_that_it_goes(stage: &mut dyn Stage) {
+    let address = IpAddr::from(Ipv4Addr::new(10, 99, 0, 1));
+    let node = stage.start(Part::node("a", &["late0"]));
+    stage.pass(Duration::from_millis(300));
+    stage.change(Change::Interface("late0", address, 24));
+    stage.expect(node, SOON, "the new interface", announces(address));
+    stage.change(Change::Down("late0"));
+    stage.expect(node, SOON, "the interface is down", |event| match event {
         Event::Withdrawn { name, .. } => (name == "late0").then_some(()),
         _ => None,
     });
-    sh("ip link set late0 up");
-    node.expect(SOON, "the interface is up again", announces("10.99.0.1"));
-    node.stop();
+    stage.change(Change::Up("late0"));
+    stage.expect(node, SOON, "the interface is up again", announces(address));
 }

@@ -1,135 +1,130 @@
-//! Multicast DNS beside other programs of the machine, on the port that all of them share.
+//! Multicast DNS between programs of one machine.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::lab::eventually;
-use landfall_core::{Action, BrowseScope, Channel, Command, Config, Input, Instant, PeerId, Selection, UnixTime};
-use landfall_driver::{NodeOptions, Tap};
-use socket2::{Domain, Protocol, Socket, Type};
+use landfall_core::{Action, BrowseScope, Channel, Command, Engine, Event, Input, Publication, ServiceType};
+use landfall_recordings::Witness;
 
-use super::{Running, run};
+use super::{Part, SOON, Stage, witness};
 
-const SOON: Duration = Duration::from_secs(3);
-const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
+fn printer_type() -> ServiceType {
+    "_ipp._tcp".parse().expect("a type")
+}
 
-/// What a node sent and heard by multicast DNS, and whether it took port 5353 for its own.
-#[derive(Clone, Default)]
-struct Ear(Arc<Mutex<Heard>>);
+fn printer(port: u16) -> Publication {
+    Publication::new("Printer", printer_type(), port)
+}
 
+fn speaker(name: &str) -> Part {
+    Part::node(name, &["eth0"]).mdns(&format!("host-{name}"))
+}
+
+/// What a node sent and heard by multicast DNS.
 #[derive(Default)]
-struct Heard {
-    unicast: bool,
+struct Ear {
     sent: Vec<(SocketAddr, Vec<u8>)>,
     heard: Vec<(Option<IpAddr>, Vec<u8>)>,
 }
 
-impl Tap for Ear {
-    fn start(&mut self, config: &Config, _seed: &[u8; 32], _now: Instant, _wall: UnixTime) {
-        self.0.lock().unwrap().unicast = config.mdns_unicast;
-    }
-
-    fn input(&mut self, _now: Instant, input: &Input<'_>) {
+impl Witness for Ear {
+    fn input(&mut self, _at: Duration, input: &Input<'_>, _engine: &Engine) {
         if let Input::Datagram(datagram) = input
             && datagram.channel == Channel::Mdns
         {
-            self.0.lock().unwrap().heard.push((datagram.destination, datagram.payload.to_vec()));
+            self.heard.push((datagram.destination, datagram.payload.to_vec()));
         }
     }
 
-    fn command(&mut self, _now: Instant, _command: &Command) {}
-
-    fn action(&mut self, _now: Instant, action: &Action) {
+    fn action(&mut self, _at: Duration, action: &Action, _engine: &Engine) {
         if let Action::Transmit(transmit) = action
             && transmit.channel == Channel::Mdns
         {
-            self.0.lock().unwrap().sent.push((transmit.destination, transmit.payload.to_vec()));
+            self.sent.push((transmit.destination, transmit.payload.to_vec()));
         }
     }
-}
-
-fn observer(mdns_unicast: bool) -> (Running, Ear) {
-    let interfaces = Selection::Only(vec!["eth0".to_owned()]);
-    let config = Config { interfaces, mdns_unicast, ..Config::observer() };
-    let ear = Ear::default();
-    let options = NodeOptions::observer(config).beacon(false).mdns(true).tap(ear.clone());
-    (run(PeerId::from_bytes([0; 32]), options), ear)
-}
-
-fn browse(node: &Running, kind: &str) {
-    let browse = Command::Browse(BrowseScope::Type(kind.parse().expect("a type")));
-    node.command(browse);
-}
-
-/// A socket as other mDNS programs open it.
-fn other_program(address: [u8; 4]) -> UdpSocket {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
-    socket.set_reuse_address(true).unwrap();
-    socket.set_reuse_port(true).unwrap();
-    socket.bind(&SocketAddr::from((address, 5353)).into()).unwrap();
-    socket.into()
 }
 
 /// Two programs on one host hear each others multicasts by both families.
-pub fn two_programs_on_one_host_hear_each_others_multicasts_by_both_families() {
-    let ((one, one_heard), (two, two_heard)) = (observer(false), observer(false));
-    browse(&one, "_one._tcp");
-    browse(&two, "_two._tcp");
-    for (from, to) in [(&one_heard, &two_heard), (&two_heard, &one_heard)] {
+pub fn two_programs_on_one_host_hear_each_others_multicasts_by_both_families(stage: &mut dyn Stage) {
+    let nodes = ["_one._tcp", "_two._tcp"].map(|kind| {
+        let node = stage.start(Part::observer(&["eth0"]).mdns("host"));
+        stage.command(node, Command::Browse(BrowseScope::Type(kind.parse().expect("a type"))));
+        node
+    });
+    stage.pass(SOON);
+    nodes.iter().for_each(|node| stage.stop(*node));
+    let [one, two] = nodes.map(|node| witness(&stage.recording(node), Ear::default()));
+    for (from, to) in [(&one, &two), (&two, &one)] {
         for is_ipv4 in [true, false] {
-            eventually(SOON, "the question is heard", || {
-                let questions = from.0.lock().unwrap().sent.clone();
-                let mut of_family = questions.iter().filter(|(to, _)| to.is_ipv4() == is_ipv4);
-                let heard = to.0.lock().unwrap();
-                of_family.find(|(to, question)| heard.heard.contains(&(Some(to.ip()), question.clone()))).map(drop)
-            });
+            let mut of_family = from.sent.iter().filter(|(to, _)| to.is_ipv4() == is_ipv4);
+            let is_heard = of_family.any(|(group, question)| to.heard.contains(&(Some(group.ip()), question.clone())));
+            assert!(is_heard, "ipv4 {is_ipv4}: {} sent, {} heard", from.sent.len(), to.heard.len());
         }
     }
-    one.stop();
-    two.stop();
 }
 
-/// What is sent to port 5353 of the host alone is heard when no other program wants it.
-pub fn what_is_sent_to_port_5353_of_the_host_alone_is_heard_when_no_other_program_wants_it() {
-    let (node, ear) = observer(true);
-    browse(&node, "_x._tcp");
-    eventually(SOON, "its sockets are open", || (!ear.0.lock().unwrap().sent.is_empty()).then_some(()));
-    let asker = UdpSocket::bind((OWN, 0)).unwrap();
-    asker.send_to(b"a question", (OWN, 5353)).unwrap();
-    eventually(SOON, "unicast is heard", || {
-        ear.0.lock().unwrap().heard.contains(&(Some(OWN), b"a question".to_vec())).then_some(())
+/// A service that is published is found, found changed, and found gone.
+pub fn a_service_is_found_when_it_is_published_and_lost_when_it_is_taken_back(stage: &mut dyn Stage) {
+    let (a, b) = (stage.start(speaker("a")), stage.start(speaker("b")));
+    stage.command(b, Command::Browse(BrowseScope::Type(printer_type())));
+    let published = stage.now();
+    let publication = stage.command(a, Command::Publish(printer(631)));
+    stage.expect(a, SOON, "it is published", |event| match event {
+        Event::Published { publication: Some(id), .. } if *id == publication => Some(()),
+        _ => None,
     });
-    let (second, second_ear) = observer(true);
-    assert!(ear.0.lock().unwrap().unicast);
-    assert!(!second_ear.0.lock().unwrap().unicast, "two would take each other's datagrams");
-    second.stop();
-    node.stop();
+    let found = stage.expect(b, SOON, "it is found", |event| match event {
+        Event::ServiceFound(service) => Some(service.clone()),
+        _ => None,
+    });
+    stage.report(format_args!("a service is found {:?} after it was published", stage.now() - published));
+    assert_eq!((found.name.instance.as_str(), found.port, found.host.as_str()), ("Printer", 631, "host-a.local"));
+    assert!(found.addresses.contains(&Ipv4Addr::new(10, 77, 0, 1).into()), "{:?}", found.addresses);
+    stage.command(a, Command::Republish(publication, printer(632)));
+    stage.expect(b, SOON, "its other port", |event| match event {
+        Event::ServiceChanged(service) => (service.port == 632).then_some(()),
+        _ => None,
+    });
+    stage.command(a, Command::Unpublish(publication));
+    stage.expect(b, SOON, "its goodbye", |event| match event {
+        Event::ServiceLost(name) => (*name == found.name).then_some(()),
+        _ => None,
+    });
 }
 
-/// What is sent to port 5353 of the host alone is left to a program that was there before.
-pub fn what_is_sent_to_port_5353_of_the_host_alone_is_left_to_a_program_that_was_there_before() {
-    let responder = other_program([0, 0, 0, 0]);
-    for mdns_unicast in [false, true] {
-        let (node, ear) = observer(mdns_unicast);
-        assert!(!ear.0.lock().unwrap().unicast);
-        browse(&node, "_x._tcp");
-        eventually(SOON, "its sockets are open", || (!ear.0.lock().unwrap().sent.is_empty()).then_some(()));
-        let asker = UdpSocket::bind((OWN, 0)).unwrap();
-        asker.send_to(b"a question", (OWN, 5353)).unwrap();
-        responder.set_read_timeout(Some(SOON)).unwrap();
-        // It hears the node's multicasts, too.
-        let mut buffer = [0; 512];
-        let is_the_question = |length: usize, buffer: &[u8]| &buffer[..length] == b"a question";
-        while !is_the_question(responder.recv(&mut buffer).expect("it is not stolen"), &buffer) {}
-        node.stop();
-    }
+/// A node that stops says goodbye for what it published.
+pub fn the_services_of_a_node_that_stops_are_lost_with_it(stage: &mut dyn Stage) {
+    let (a, b) = (stage.start(speaker("a")), stage.start(speaker("b")));
+    stage.command(b, Command::Browse(BrowseScope::Type(printer_type())));
+    stage.command(a, Command::Publish(printer(631)));
+    stage.expect(b, SOON, "it is found", |event| matches!(event, Event::ServiceFound(_)).then_some(()));
+    stage.stop(a);
+    stage.expect(b, SOON, "its goodbye", |event| matches!(event, Event::ServiceLost(_)).then_some(()));
 }
 
-/// A program that listens to the group only does not keep the port from us.
-pub fn a_program_that_listens_to_the_group_only_does_not_keep_the_port_from_us() {
-    let _listener = other_program([224, 0, 0, 251]);
-    let (node, ear) = observer(true);
-    assert!(ear.0.lock().unwrap().unicast);
-    node.stop();
+/// Of two services of one name the one that came first keeps it.
+pub fn whoever_publishes_a_name_that_is_taken_is_renamed(stage: &mut dyn Stage) {
+    let (a, b) = (stage.start(speaker("a")), stage.start(speaker("b")));
+    stage.command(a, Command::Publish(printer(631)));
+    stage.expect(a, SOON, "it is published", |event| matches!(event, Event::Published { .. }).then_some(()));
+    let second = stage.command(b, Command::Publish(printer(632)));
+    let name = stage.expect(b, SOON, "it is published", |event| match event {
+        Event::Published { publication: Some(id), name, .. } if *id == second => Some(name.instance.clone()),
+        _ => None,
+    });
+    assert_eq!(name, "Printer (2)");
+}
+
+/// A machine is found by its name.
+pub fn a_machine_is_found_by_its_name(stage: &mut dyn Stage) {
+    let (a, b) = (stage.start(speaker("a")), stage.start(speaker("b")));
+    stage.command(a, Command::Publish(printer(631)));
+    stage.expect(a, SOON, "it is published", |event| matches!(event, Event::Published { .. }).then_some(()));
+    stage.command(b, Command::Resolve("host-a.local".parse().expect("a name")));
+    let addresses = stage.expect(b, SOON, "it is found", |event| match event {
+        Event::HostFound(host) => Some(host.addresses.clone()),
+        _ => None,
+    });
+    assert!(addresses.contains(&Ipv4Addr::new(10, 77, 0, 1).into()), "{addresses:?}");
 }

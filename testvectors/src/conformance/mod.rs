@@ -1,246 +1,103 @@
-//! What every driver does alike: scenarios of real nodes on real sockets, each on a host of its own, built from network
-//! namespaces. A driver's tests are one line, [`scenarios!`](crate::conformance::scenarios), and a way to run a node.
+//! What a node does, whatever drives it: scenarios that are written once, against a small [`Stage`], and played on three.
+//!
+//! - [`simulated!`](crate::conformance::simulated) writes a test for each that plays it in the simulator: in virtual time, with
+//!   several seeds, without root.
+//! - `scenarios!`, with the feature `conformance`, writes a test for each that plays it with a driver, on real sockets, on a
+//!   host of its own built from network namespaces, with the same limits in real time; and tests for what only a real system
+//!   has, listed apart, each with the reason why no simulator can vouch for it.
+//!
+//! Every node's life is recorded while it is on a stage. When the scenario is over the recording is replayed in the bare core,
+//! and on a real stage in the driver itself, and has to agree byte for byte.
 
 pub mod interfaces;
+pub mod life;
 pub mod mdns;
+pub mod meeting;
+#[cfg(all(unix, feature = "conformance"))]
+pub mod real;
 pub mod sessions;
+mod simulated;
+mod stage;
 pub mod trouble;
-pub mod two;
 
-use std::env;
-use std::process::Command as Process;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use landfall_core::{
-    Command, CommandError, CommandId, Config, Engine, Event, PeerId, Profile, Selection, SoftwareKeyring,
-};
-use landfall_driver::{DriverCounters, NodeOptions};
+use landfall_recordings::Witness;
+use landfall_recordings::trace::{OnDifference, Trace};
 
-use crate::lab::Lab;
+pub use self::simulated::play;
+pub use self::stage::{Change, Counts, Part, Refused, Stage};
+#[cfg(all(unix, feature = "conformance"))]
+pub use crate::__conformance_scenarios as scenarios;
+pub use crate::__conformance_simulated as simulated;
 
-const ON_A_HOST: &str = "LANDFALL_SCENARIO_ON_A_HOST";
-/// How long a node may take to answer.
-const SOON: Duration = Duration::from_secs(3);
+/// How long a node may take for what it does at once.
+pub const SOON: Duration = Duration::from_secs(3);
 
-static START: OnceLock<Start> = OnceLock::new();
+/// A scenario.
+pub type Scenario = fn(&mut dyn Stage);
 
-/// Runs a node elsewhere than on this thread.
-pub type Start = fn(NodeOptions) -> Box<dyn Remote>;
-
-/// A node that runs elsewhere.
-pub trait Remote {
-    /// Has this done with the node's engine and gives back whether the node was there to do it. `ask` is called on the node's
-    /// loop.
-    fn ask(&self, ask: Ask) -> bool;
-
-    /// The next event, waited for so long. `None` is none in that time.
-    ///
-    /// # Panics
-    /// When the node has ended.
-    fn next_event(&mut self, limit: Duration) -> Option<Event>;
-
-    /// Stops the node and waits until it is gone.
-    fn stop(&mut self);
-}
-
-/// What is asked of a node, with where the answer goes.
-pub enum Ask {
-    /// A command.
-    Command(Command, Box<dyn FnOnce(Result<CommandId, CommandError>) + Send>),
-    /// A look at the engine.
-    Inspect(Box<dyn FnOnce(&Engine) + Send>),
-    /// The driver's counters.
-    Counters(Box<dyn FnOnce(DriverCounters) + Send>),
-}
-
-/// Why a command was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The engine refused it.
-    Engine(CommandError),
-    /// The node does not run any more.
-    Gone,
-}
-
-/// A node that runs, as scenarios see it.
-pub struct Running {
-    id: PeerId,
-    remote: Box<dyn Remote>,
-}
-
-/// Writes one test for each scenario, run by `start`, a [`Start`].
+/// Hands the list of all scenarios to the macro `$each`, after `$first`.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __conformance_scenarios {
-    ($start:expr) => {
-        $crate::__conformance_tests! { $start,
-            two::two_nodes_on_loopback_know_each_other,
-            two::two_nodes_on_one_host_know_each_other_by_each_address_family_alone,
-            two::three_nodes_share_the_port_and_all_know_all,
-            two::a_node_stops_within_half_a_second_and_answers_nothing_afterwards,
-            two::commands_and_questions_are_answered_and_refusals_are_told,
-            two::a_node_that_comes_back_with_its_records_uses_a_higher_epoch,
-            two::a_tap_hears_everything_in_order_and_nothing_is_sent_before_the_epoch_is_stored,
-            two::an_idle_node_wakes_only_for_its_announced_timers,
-            interfaces::interfaces_are_taken_for_what_they_are_whatever_their_names,
-            interfaces::a_default_route_over_ipv6_or_several_ways_at_once_counts,
-            interfaces::a_new_address_is_announced_within_half_a_second,
-            interfaces::an_address_is_announced_once_its_duplicate_detection_is_over_and_not_before,
+macro_rules! __conformance_list {
+    ($each:ident, $($first:tt)*) => {
+        $crate::$each! { $($first)*
+            interfaces::a_new_address_is_announced_within_half_a_second_and_one_that_is_gone_no_more,
             interfaces::a_node_that_starts_without_its_interface_uses_it_when_it_comes_and_notices_that_it_goes,
+            life::a_node_stops_within_half_a_second_and_answers_nothing_afterwards,
+            life::a_node_that_comes_back_with_its_records_uses_a_higher_epoch,
+            life::a_tap_hears_everything_in_order_and_nothing_is_sent_before_the_epoch_is_stored,
+            life::an_idle_node_wakes_only_for_its_announced_timers,
+            life::commands_and_questions_are_answered_and_refusals_are_told,
+            mdns::a_machine_is_found_by_its_name,
+            mdns::a_service_is_found_when_it_is_published_and_lost_when_it_is_taken_back,
+            mdns::the_services_of_a_node_that_stops_are_lost_with_it,
             mdns::two_programs_on_one_host_hear_each_others_multicasts_by_both_families,
-            mdns::what_is_sent_to_port_5353_of_the_host_alone_is_heard_when_no_other_program_wants_it,
-            mdns::what_is_sent_to_port_5353_of_the_host_alone_is_left_to_a_program_that_was_there_before,
-            mdns::a_program_that_listens_to_the_group_only_does_not_keep_the_port_from_us,
-            sessions::two_nodes_of_one_host_listen_on_a_port_each_and_announce_which,
-            sessions::a_node_that_wants_no_sessions_and_one_without_an_identity_have_no_tcp_port,
+            mdns::whoever_publishes_a_name_that_is_taken_is_renamed,
+            meeting::a_blocked_peer_is_not_talked_to_until_it_is_unblocked,
+            meeting::a_node_that_is_killed_is_found_out_and_known_again_when_it_is_back,
+            meeting::a_node_whose_port_another_program_has_for_itself_still_finds_others_that_answer_it,
+            meeting::nodes_of_different_networks_stay_strangers,
+            meeting::three_nodes_share_the_port_and_all_know_all,
+            meeting::two_nodes_on_loopback_know_each_other,
+            meeting::two_nodes_on_one_host_know_each_other_by_each_address_family_alone,
+            sessions::a_session_is_measured_and_ends_when_one_side_wants_that,
+            sessions::messages_of_both_sides_arrive_in_their_order,
             sessions::two_nodes_open_a_session_and_a_mebibyte_arrives_whole_and_is_acknowledged,
-            sessions::sixty_four_mebibytes_arrive_one_message_after_the_other,
+            sessions::two_nodes_that_compare_keys_show_the_same_digits,
             sessions::who_sends_one_byte_a_second_is_turned_away_after_five_seconds,
-            sessions::ten_thousand_idle_connections_from_one_source_keep_no_honest_peer_waiting,
-            trouble::a_node_whose_port_another_program_has_for_itself_still_finds_others_that_answer_it,
-            trouble::a_flood_of_junk_keeps_nobody_from_being_answered,
+            trouble::nodes_meet_while_junk_is_poured_over_one_of_them,
             trouble::overlong_datagrams_are_dropped_and_counted,
         }
     };
 }
 
+/// Writes one test for each scenario, played in the simulator.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __conformance_tests {
-    ($start:expr, $($module:ident::$name:ident,)*) => {
+macro_rules! __conformance_simulated {
+    () => {
+        $crate::__conformance_list! { __conformance_simulated_tests, }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_simulated_tests {
+    ($($module:ident::$name:ident,)*) => {
         $(
             #[test]
             fn $name() {
-                fn marker() {}
-                if $crate::conformance::is_on_a_host() {
-                    $crate::conformance::begin($start);
-                    $crate::conformance::$module::$name();
-                } else {
-                    let lab = $crate::lab::require!(1);
-                    $crate::conformance::rerun(&lab, $crate::lab::test_name(&marker));
-                }
+                $crate::conformance::play($crate::conformance::$module::$name);
             }
         )*
     };
 }
 
-pub use crate::__conformance_scenarios as scenarios;
-
-#[doc(hidden)]
-#[must_use]
-pub fn is_on_a_host() -> bool {
-    env::var_os(ON_A_HOST).is_some()
-}
-
-#[doc(hidden)]
-pub fn begin(start: Start) {
-    let _ = START.set(start);
-}
-
-#[doc(hidden)]
-pub fn rerun(lab: &Lab, path: &str) {
-    let (_crate, test) = path.split_once("::").expect("a path");
-    let mut command = lab.host(1).command(env::current_exe().expect("this program"));
-    let output = command.args(["--exact", test, "--nocapture"]).env(ON_A_HOST, "1").output().expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    print!("{said}");
-    assert!(output.status.success() && said.contains("1 passed"), "{test} failed on its host");
-}
-
-/// Runs a shell script on this host.
-fn sh(script: &str) {
-    let output = Process::new("sh").args(["-ec", script]).output().expect("sh runs");
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A node of this name on these interfaces.
-fn config(secret: u8, name: &str, interfaces: &[&str]) -> (Config, SoftwareKeyring) {
-    let keyring = SoftwareKeyring::from_seed(&[secret; 32]);
-    let profile = Profile { name: name.to_owned(), ..Profile::default() };
-    let mut config = Config::node(keyring.id(), profile);
-    config.interfaces = Selection::Only(interfaces.iter().map(|name| (*name).to_owned()).collect());
-    (config, keyring)
-}
-
-fn start(secret: u8, name: &str, interfaces: &[&str]) -> Running {
-    let (config, keyring) = config(secret, name, interfaces);
-    run(keyring.id(), NodeOptions::node(config, keyring))
-}
-
-fn run(id: PeerId, options: NodeOptions) -> Running {
-    let start = START.get().expect("begin");
-    Running { id, remote: start(options) }
-}
-
-impl Running {
-    fn try_command(&self, command: Command) -> Result<CommandId, Refused> {
-        let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        let ask = Ask::Command(command, Box::new(move |result| drop(reply.send(result))));
-        if !self.remote.ask(ask) {
-            return Err(Refused::Gone);
-        }
-        answer.recv_timeout(SOON).expect("an answer in time").map_err(Refused::Engine)
-    }
-
-    fn command(&self, command: Command) -> CommandId {
-        self.try_command(command).expect("it makes sense")
-    }
-
-    fn try_inspect<R: Send + 'static>(&self, look: impl FnOnce(&Engine) -> R + Send + 'static) -> Result<R, Refused> {
-        let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        let ask = Ask::Inspect(Box::new(move |engine| drop(reply.send(look(engine)))));
-        if self.remote.ask(ask) {
-            Ok(answer.recv_timeout(SOON).expect("an answer in time"))
-        } else {
-            Err(Refused::Gone)
-        }
-    }
-
-    fn inspect<R: Send + 'static>(&self, look: impl FnOnce(&Engine) -> R + Send + 'static) -> R {
-        self.try_inspect(look).expect("it runs")
-    }
-
-    fn counters(&self) -> DriverCounters {
-        let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        let ask = Ask::Counters(Box::new(move |counters| {
-            let _ = reply.send(counters);
-        }));
-        assert!(self.remote.ask(ask), "it runs");
-        answer.recv_timeout(SOON).expect("an answer in time")
-    }
-
-    /// Waits for an event that `wanted` likes and returns what it makes of it.
-    fn expect<T>(&mut self, limit: Duration, what: &str, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
-        let end = Instant::now() + limit;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.remote.next_event(left) {
-                Some(event) => {
-                    if let Some(found) = wanted(&event) {
-                        return found;
-                    }
-                }
-                None => panic!("not within {limit:?}: {what}"),
-            }
-        }
-    }
-
-    fn expect_peer(&mut self, limit: Duration, peer: PeerId) {
-        self.expect(limit, "the other is online", |event| match event {
-            Event::PeerOnline { id, .. } if *id == peer => Some(()),
-            _ => None,
-        });
-    }
-
-    /// Stops it, and says how long that took.
-    fn end(&mut self) -> Duration {
-        let started = Instant::now();
-        self.remote.stop();
-        started.elapsed()
-    }
-
-    fn stop(mut self) {
-        assert!(self.end() < Duration::from_secs(5), "it stops in time");
-    }
+/// Shows a recording to a witness and gives it back.
+fn witness<W: Witness>(recorded: &[u8], mut witness: W) -> W {
+    let replayed = Trace::new(recorded).and_then(|trace| trace.replay(None, OnDifference::Stop, &mut witness));
+    replayed.unwrap_or_else(|error| panic!("the recording does not replay: {error}"));
+    witness
 }

@@ -1,73 +1,39 @@
-//! Ports that others hold, and datagrams that are none of ours.
+//! Datagrams that are none of ours.
 
-use std::net::{Ipv4Addr, UdpSocket};
-use std::thread;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use landfall_core::Event;
+use super::{Part, SOON, Stage};
 
-use super::start;
+const PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 17892);
 
-const SOON: Duration = Duration::from_secs(3);
-const PORT: u16 = 17892;
-
-/// A node whose port another program has for itself still finds others that answer it.
-pub fn a_node_whose_port_another_program_has_for_itself_still_finds_others_that_answer_it() {
-    // Every address, without sharing: neither the shared nor the exclusive socket can be had.
-    let hog = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).unwrap();
-    let mut node = start(1, "a", &["eth0"]);
-    node.expect(SOON, "it announces all the same", |event| match event {
-        Event::Announcing { addresses, .. } => (addresses.len() == 2).then_some(()),
-        _ => None,
-    });
-    drop(hog);
-    let mut other = start(2, "b", &["eth0"]);
-    let (id, other_id) = (node.id, other.id);
-    node.expect_peer(SOON, other_id);
-    other.expect_peer(SOON, id);
-    node.stop();
-    other.stop();
-}
-
-/// A flood of junk keeps nobody from being answered.
-pub fn a_flood_of_junk_keeps_nobody_from_being_answered() {
-    let mut node = start(1, "a", &["lo"]);
-    node.expect(SOON, "it announces", |event| matches!(event, Event::Announcing { .. }).then_some(()));
-    let flood = thread::spawn(|| {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let end = std::time::Instant::now() + Duration::from_secs(2);
-        let mut sent = 0_u64;
-        while std::time::Instant::now() < end {
-            sent += u64::from(socket.send_to(&[0x55; 100], (Ipv4Addr::LOCALHOST, PORT)).is_ok());
+/// Nodes meet while junk is poured over one of them.
+pub fn nodes_meet_while_junk_is_poured_over_one_of_them(stage: &mut dyn Stage) {
+    let a = stage.start(Part::node("a", &["lo"]));
+    stage.expect_announcing(a, SOON);
+    let mut b = None;
+    for number in 0..1000 {
+        if number == 100 {
+            b = Some(stage.start(Part::node("b", &["lo"])));
         }
-        sent
-    });
-    let mut slowest = Duration::ZERO;
-    while !flood.is_finished() {
-        let asked = std::time::Instant::now();
-        node.inspect(|_| ());
-        slowest = slowest.max(asked.elapsed());
+        (0..16).for_each(|_| stage.datagram(PORT, &[0x55; 100]));
+        stage.pass(Duration::from_millis(1));
     }
-    let counters = node.counters();
-    println!(
-        "{} junk datagrams sent, {} received, slowest answer {slowest:?}",
-        flood.join().unwrap(),
-        counters.received
-    );
-    assert!(counters.received > 1000);
-    assert!(slowest < Duration::from_millis(200), "{slowest:?}");
-    node.stop();
+    let b = b.expect("it was started");
+    stage.expect_peer(a, SOON, b);
+    stage.expect_peer(b, SOON, a);
+    let junk = stage.inspect(a, |engine| engine.counters().malformed);
+    assert!(junk > 1000, "{junk}");
 }
 
 /// Overlong datagrams are dropped and counted.
-pub fn overlong_datagrams_are_dropped_and_counted() {
-    let mut node = start(1, "a", &["lo"]);
-    node.expect(SOON, "it announces", |event| matches!(event, Event::Announcing { .. }).then_some(()));
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.send_to(&[0; 9001], (Ipv4Addr::LOCALHOST, PORT)).unwrap();
-    socket.send_to(&[0; 9000], (Ipv4Addr::LOCALHOST, PORT)).unwrap();
-    thread::sleep(Duration::from_millis(200));
-    let counters = node.counters();
-    assert_eq!(counters.oversized, 1);
-    node.stop();
+pub fn overlong_datagrams_are_dropped_and_counted(stage: &mut dyn Stage) {
+    let node = stage.start(Part::node("a", &["lo"]));
+    stage.expect_announcing(node, SOON);
+    for length in [9001, 9000] {
+        stage.datagram(PORT, &vec![0; length]);
+    }
+    stage.pass(Duration::from_millis(200));
+    assert_eq!(stage.counts(node).oversized, 1);
+    assert_eq!(stage.inspect(node, |engine| engine.counters().malformed), 1, "the other was looked at");
 }

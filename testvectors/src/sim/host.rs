@@ -12,6 +12,8 @@ pub struct Host {
     pub port: u16,
     /// Its interfaces.
     pub interfaces: Vec<Plug>,
+    /// Another program has the port of the beacon for itself, so that no broadcast or multicast of nodes is heard.
+    pub deaf: bool,
     /// How far its wall clock is ahead of the simulation's, in milliseconds.
     pub wall_ahead: i64,
     /// When its node starts, after the simulation's beginning.
@@ -36,6 +38,7 @@ impl Host {
         Self {
             port: 17892,
             interfaces: vec![Plug { link: Some(0), interface: ethernet(0, number) }],
+            deaf: false,
             wall_ahead: 0,
             starts: Duration::ZERO,
             profile: None,

@@ -57,6 +57,9 @@ pub const PORT: u16 = 17892;
 /// ([`Config::mdns_unicast`]), and no other.
 pub const MDNS_PORT: u16 = 5353;
 
+/// The longest datagram that a driver hands to its engine (RFC 6762 §17).
+const LONGEST: usize = 9000;
+
 /// A duration of whole seconds.
 #[must_use]
 pub const fn secs(seconds: u64) -> Duration {
@@ -229,6 +232,10 @@ impl Lan {
         let interface = &node.host.interfaces[plug].interface;
         let index = interface.index;
         let channel = if flight.destination.port() == MDNS_PORT { Channel::Mdns } else { Channel::Beacon };
+        if flight.payload.len() > LONGEST {
+            self.nodes[number].oversized += 1;
+            return;
+        }
         let source = scoped(flight.source, index);
         let destination = Some(flight.destination.ip());
         let payload = &flight.payload[..];
@@ -389,11 +396,14 @@ impl Lan {
             IpAddr::V4(v4) => {
                 self.faults.broadcast && interface.addresses.iter().any(|own| own.broadcast() == Some(v4))
             }
-            IpAddr::V6(v6) => self.faults.multicast && v6.is_multicast() && interface.has_ipv6(),
+            IpAddr::V6(v6) => self.faults.multicast && v6.is_multicast() && interface.multicast && interface.has_ipv6(),
         };
+        let is_beacon = flight.destination.port() != MDNS_PORT;
         let members = self.links.get(flight.link).map(Vec::as_slice).unwrap_or_default();
-        let hears_it =
-            |to: &&(usize, usize)| together(to.0) && hears(&self.nodes[to.0].host.interfaces[to.1].interface);
+        let hears_it = |to: &&(usize, usize)| {
+            let host = &self.nodes[to.0].host;
+            together(to.0) && !(host.deaf && is_beacon) && hears(&host.interfaces[to.1].interface)
+        };
         members.iter().filter(hears_it).copied().collect()
     }
 

@@ -48,6 +48,8 @@ pub(super) struct Node {
     pub(super) off: bool,
     /// How many inputs its engines were given.
     pub(super) wakeups: u64,
+    /// How many datagrams were too long to be one.
+    pub(super) oversized: u64,
     /// The deadline that is scheduled, so that it is not scheduled twice.
     pub(super) timer: Option<Instant>,
     pub(super) log: Log,
@@ -98,6 +100,7 @@ impl Node {
             accepted: 0,
             off: false,
             wakeups: 0,
+            oversized: 0,
             timer: None,
             log: Log::default(),
             recorded: false,

@@ -289,6 +289,12 @@ impl Lan {
         self.nodes[node].wakeups
     }
 
+    /// How many datagrams were too long to be handed to a node's engines, over all its starts.
+    #[must_use]
+    pub fn oversized(&self, node: usize) -> u64 {
+        self.nodes[node].oversized
+    }
+
     /// A node's events and when they happened, over all its starts.
     pub fn events(&self, node: usize) -> impl Iterator<Item = (Duration, &Event)> {
         self.nodes[node].log.events.iter().map(|(at, event)| (at.since(Instant::ZERO), event))
