@@ -1,4 +1,4 @@
-//! The two clocks of a node: a monotonic one that starts at zero, and the wall clock.
+//! The two clocks of a node: a monotonic one that starts at zero, and the wall clock: the system's, or the program's own.
 //!
 //! The engine is told the wall clock once and reckons on from there. When the two drift apart by more than
 //! [`TOLERANCE`], because somebody set the clock or the machine slept, it is told anew, and then does at once what is due
@@ -6,6 +6,7 @@
 //! deadlines that passed are due. Nothing looks for this regularly: on Linux the kernel wakes the loop (`links.rs`), elsewhere the
 //! loop looks whenever something else woke it, which a network that comes back does.
 
+use std::fmt;
 use std::time::{Duration, Instant as StdInstant, SystemTime};
 
 use landfall_core::{Instant, UnixTime};
@@ -15,9 +16,12 @@ const TOLERANCE: Duration = Duration::from_secs(2);
 /// Where deadlines that no clock can express are put.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-#[derive(Debug)]
+/// Where the wall clock is read.
+pub(crate) type WallClock = Box<dyn Fn() -> UnixTime + Send>;
+
 pub(crate) struct Clock {
     start: StdInstant,
+    wall: WallClock,
     told: Reading,
     /// The time that a clock shows which goes only when it is set.
     stands: Option<Instant>,
@@ -31,13 +35,15 @@ struct Reading {
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        Self { start: StdInstant::now(), told: Reading { now: Instant::ZERO, wall: wall() }, stands: None }
+    pub(crate) fn start(wall: WallClock) -> Self {
+        let told = Reading { now: Instant::ZERO, wall: wall() };
+        Self { start: StdInstant::now(), wall, told, stands: None }
     }
 
     /// One that shows what it was set to last.
     pub(crate) fn standing(now: Instant, wall: UnixTime) -> Self {
-        Self { start: StdInstant::now(), told: Reading { now, wall }, stands: Some(now) }
+        let told = Reading { now, wall };
+        Self { start: StdInstant::now(), wall: Box::new(move || wall), told, stands: Some(now) }
     }
 
     /// Sets one that stands.
@@ -65,7 +71,7 @@ impl Clock {
 
     /// The wall clock's reading, if it is not where the engine believes it to be.
     pub(crate) fn jumped(&mut self) -> Option<UnixTime> {
-        let reading = Reading { now: self.now(), wall: wall() };
+        let reading = Reading { now: self.now(), wall: (self.wall)() };
         let jumped = drift(self.told, reading) > TOLERANCE;
         jumped.then(|| {
             self.told = reading;
@@ -80,13 +86,23 @@ fn drift(told: Reading, read: Reading) -> Duration {
     Duration::from_millis(expected.as_millis().abs_diff(read.wall.as_millis()))
 }
 
-fn wall() -> UnixTime {
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").field("start", &self.start).field("told", &self.told).finish_non_exhaustive()
+    }
+}
+
+/// The system's wall clock.
+pub(crate) fn system() -> UnixTime {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     UnixTime::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     fn reading(now_ms: u64, wall_ms: u64) -> Reading {
@@ -110,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_nobody_touched_has_not_jumped() {
-        assert_eq!(Clock::start().jumped(), None);
+        assert_eq!(Clock::start(Box::new(system)).jumped(), None);
     }
 
     #[test]
@@ -122,16 +138,19 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_is_told_once() {
-        let mut clock = Clock::start();
-        clock.told.wall = UnixTime::from_millis(5);
-        assert!(clock.jumped().is_some());
+    fn a_jump_of_the_programs_own_clock_is_told_once_and_with_what_it_reads() {
+        let time = Arc::new(AtomicU64::new(1_000_000));
+        let read = Arc::clone(&time);
+        let mut clock = Clock::start(Box::new(move || UnixTime::from_millis(read.load(Ordering::Relaxed))));
+        assert_eq!((clock.told(), clock.jumped()), (UnixTime::from_millis(1_000_000), None));
+        time.store(90_000_000, Ordering::Relaxed);
+        assert_eq!(clock.jumped(), Some(UnixTime::from_millis(90_000_000)));
         assert_eq!(clock.jumped(), None);
     }
 
     #[test]
     fn a_deadline_beyond_all_clocks_is_far_away_and_no_panic() {
-        let clock = Clock::start();
+        let clock = Clock::start(Box::new(system));
         assert!(clock.at(Instant::from_micros(u64::MAX)) > StdInstant::now() + Duration::from_secs(1_000_000));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant as StdInstant;
 use landfall_core::{Config, ConfigError, Engine, Instant, Keyring, UnixTime};
 use tracing::warn;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, WallClock, system};
 use crate::endpoint::{Endpoint, Families};
 use crate::host::{Desk, Host, Phase, piece};
 use crate::interfaces::interfaces;
@@ -36,6 +36,7 @@ pub struct NodeOptions {
     store: Box<dyn Store>,
     tap: Option<Box<dyn Tap>>,
     seed: Option<[u8; 32]>,
+    wall: WallClock,
     beacon: bool,
     mdns: bool,
     sessions: bool,
@@ -62,6 +63,7 @@ impl NodeOptions {
             store: Box::new(MemoryStore::default()),
             tap: None,
             seed: None,
+            wall: Box::new(system),
             beacon: true,
             mdns: false,
             sessions: true,
@@ -94,6 +96,15 @@ impl NodeOptions {
     #[must_use]
     pub fn seed(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Where the time of day is read, for a program with a wall clock of its own: a device that is told the time by something
+    /// else than its system, or a test. Without this it is the system's. It is read in every turn, so it must not block; it may
+    /// jump, and the engine is told when it has, by more than two seconds.
+    #[must_use]
+    pub fn wall_clock(mut self, read: impl Fn() -> UnixTime + Send + 'static) -> Self {
+        self.wall = Box::new(read);
         self
     }
 
@@ -165,10 +176,9 @@ impl NodeOptions {
     /// `recorded` is the clock of a life that was lived already.
     fn build<R: Reactor>(self, reactor: &R, threads: bool, recorded: Option<Clock>) -> Result<Host<R>, StartError> {
         let replays = recorded.is_some();
-        let Self { mut config, keyring, store, mut tap, seed, beacon, mdns, sessions, threads: wanted, offload_above } =
-            self;
-        let threads = wanted.unwrap_or(threads);
-        let offload_above = offload_above.unwrap_or(if threads { WORTH_A_THREAD } else { u32::MAX });
+        let Self { mut config, keyring, store, mut tap, seed, wall, beacon, mdns, sessions, .. } = self;
+        let threads = self.threads.unwrap_or(threads);
+        let offload_above = self.offload_above.unwrap_or(if threads { WORTH_A_THREAD } else { u32::MAX });
         if !replays {
             config.mdns_unicast = mdns && config.mdns_unicast && has_mdns_port(&config);
         }
@@ -176,7 +186,7 @@ impl NodeOptions {
         let families = Families { ipv4: config.ipv4, ipv6: config.ipv6, beacon, mdns, mdns_unicast };
         let listener = if sessions && config.identity.is_some() { listen(reactor, &mut config) } else { None };
         let seed = seed.map_or_else(crate::seed, Ok).map_err(StartError::System)?;
-        let clock = recorded.unwrap_or_else(Clock::start);
+        let clock = recorded.unwrap_or_else(|| Clock::start(wall));
         let now = clock.now();
         if let Some(tap) = &mut tap {
             tap.start(&config, &seed, now, clock.told());

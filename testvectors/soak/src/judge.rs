@@ -1,0 +1,338 @@
+//! Holds what the nodes say against what is so. What does not fit is a broken promise, with the promise, the node and the time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::bounds::LATE;
+use crate::figures::Figures;
+use crate::messages::{Messages, seconds};
+use crate::plan::{Millis, Number, Plan};
+use crate::talk::{Health, Said, Seen, What};
+use crate::truth::{Sight, State, Truth};
+
+/// What is promised, and checked throughout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    /// Nobody lists a key that was never started, a node that it cannot reach, an address that the peer never had, or its own.
+    NoFalsePeer,
+    /// Whoever is up and reachable is online at the others within the stated time, and stays so; whoever left is offline
+    /// within its own.
+    NoLostPeer,
+    /// What was delivered has arrived, once and in order; what was sent comes to an end; between two that nothing disturbs
+    /// it is delivered.
+    Messages,
+    /// A process with the same nodes in it does not grow.
+    MemoryIsFlat,
+    /// No thread panics, and no node ends by itself.
+    NoPanic,
+    /// Nothing is logged with the level ERROR, and no event is lost.
+    NoError,
+    /// A loop turns only when there is something to do.
+    NoBusyLoop,
+    /// A process has a bounded number of open files.
+    FewFiles,
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoFalsePeer => "no false peer",
+            Self::NoLostPeer => "no lost peer",
+            Self::Messages => "messages arrive once and in order",
+            Self::MemoryIsFlat => "memory is flat",
+            Self::NoPanic => "no panic",
+            Self::NoError => "no ERROR in the log",
+            Self::NoBusyLoop => "no busy loop",
+            Self::FewFiles => "few open files",
+        })
+    }
+}
+
+/// A promise that was not kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Broken {
+    promise: Promise,
+    at: Millis,
+    who: String,
+    what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BROKEN at {}: {}: {}: {}", seconds(self.at), self.promise, self.who, self.what)
+    }
+}
+
+/// What a node's loop had done when it was looked at.
+#[derive(Clone, Copy, Debug)]
+struct Turns {
+    at: Millis,
+    turns: u64,
+    work: u64,
+}
+
+/// A loop may turn so often in vain, per second: for what it is asked by the soak itself, and for wakers that ring twice.
+const IDLE_TURNS: u64 = 20;
+/// Over how long that is looked at.
+const TURNS_WINDOW: Millis = 10_000;
+/// Open files that a process may have: for itself, for each node and for each session.
+const FILES: usize = 64;
+const FILES_PER_NODE: usize = 24;
+const FILES_PER_SESSION: usize = 3;
+
+#[derive(Debug)]
+pub(crate) struct Judge {
+    plan: Plan,
+    began: Millis,
+    pub(crate) truth: Truth,
+    pub(crate) messages: Messages,
+    pub(crate) figures: Figures,
+    pub(crate) broken: Vec<Broken>,
+    /// How many of those who should see each other by now do, as it was said last; by node.
+    pub(crate) seen: BTreeMap<Number, (usize, usize)>,
+    turns: BTreeMap<Number, Turns>,
+    sessions: BTreeMap<Number, usize>,
+    pub(crate) health: BTreeMap<u8, Health>,
+}
+
+impl Judge {
+    pub(crate) fn new(plan: &Plan, now: Millis) -> Self {
+        Self {
+            plan: plan.clone(),
+            began: now,
+            truth: Truth::new(plan, now),
+            messages: Messages::default(),
+            figures: Figures::default(),
+            broken: Vec::new(),
+            seen: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            health: BTreeMap::new(),
+        }
+    }
+
+    /// A house says something.
+    pub(crate) fn hear(&mut self, house: u8, said: Said) {
+        let Said { at, what } = said;
+        match what {
+            What::Up { node } => {
+                self.truth.set_state(node, State::Up, at);
+                self.turns.remove(&node);
+                self.figures.starts += 1;
+            }
+            What::Gone { node, trouble } => self.gone(node, trouble, at),
+            What::Met { node, peer } => self.met(node, peer, at),
+            What::Lost { node, peer, silent } => self.lost(node, peer, silent, at),
+            What::Stranger { node, key } => {
+                self.broken(
+                    Promise::NoFalsePeer,
+                    node,
+                    at,
+                    format!("has the peer {key}, a key that was never started"),
+                );
+            }
+            What::Address { node, peer, address } => {
+                if !self.truth.has_had(peer, address.ip()) {
+                    let what = format!("has {address} for node {peer}, which never had it");
+                    self.broken(Promise::NoFalsePeer, node, at, what);
+                }
+            }
+            What::OwnAddress { node, peer, address } => {
+                // Whoever was killed is believed to be there for a while, and another node of its host may have its port by now.
+                let duty = self.truth.duty(node, peer);
+                if duty.sight == Sight::Online && at > duty.by + LATE {
+                    let what = format!("has its own address {address} for node {peer}");
+                    self.broken(Promise::NoFalsePeer, node, at, what);
+                }
+            }
+            What::Missed { node, count } => {
+                self.broken(Promise::NoError, node, at, format!("lost {count} events"));
+            }
+            What::Received { node, from, number } => {
+                let store = self.truth.node(node).store;
+                let wrong = self.messages.received(from, node, number, store, at);
+                self.broken_if(Promise::Messages, node, at, wrong);
+            }
+            What::Garbled { node, from, length } => {
+                let what = format!("received {length} bytes of {from} that nobody sent");
+                self.broken(Promise::Messages, node, at, what);
+            }
+            What::Delivered { node, to, number } => {
+                let wrong = self.messages.delivered(node, to, number, at, &self.truth);
+                self.broken_if(Promise::Messages, node, at, wrong);
+            }
+            What::Failed { node, to, number, why } => {
+                let wrong = self.messages.failed(node, to, number, &why, &self.truth);
+                self.broken_if(Promise::Messages, node, at, wrong);
+            }
+            What::Seen(seen) => self.see(&seen, at),
+            What::Health(health) => self.feel(house, health, at),
+            What::Logged { error: true, line } => self.broken_at(Promise::NoError, host(house), at, line),
+            What::Logged { error: false, line } => self.figures.warned(line),
+            What::Panicked { line } => self.broken_at(Promise::NoPanic, host(house), at, line),
+        }
+    }
+
+    /// A house's process has ended although nobody wanted that.
+    pub(crate) fn fallen(&mut self, house: u8, now: Millis, how: &str) {
+        self.broken_at(Promise::NoPanic, host(house), now, format!("its process has ended: {how}"));
+    }
+
+    /// A node was told to end and has not.
+    pub(crate) fn does_not_end(&mut self, node: Number, now: Millis) {
+        self.broken(Promise::NoPanic, node, now, "does not end although it was told to".to_owned());
+    }
+
+    /// What should have happened by now.
+    pub(crate) fn look_back(&mut self, now: Millis) {
+        for (node, wrong) in self.messages.overdue(now) {
+            self.broken(Promise::Messages, node, now, wrong);
+        }
+    }
+
+    /// Compares what each process had for the same nodes after the warm-up and at the end, in KiB.
+    pub(crate) fn weigh(&mut self, before: &BTreeMap<u8, Health>, now: Millis) {
+        for (house, after) in self.health.clone() {
+            let Some(before) = before.get(&house) else { continue };
+            let most = before.resident + before.resident * GROWTH / 100 + GROWTH_BESIDES;
+            if after.resident > most {
+                let what = format!(
+                    "its process has grown from {} to {} KiB; {GROWTH} % and {GROWTH_BESIDES} KiB are allowed",
+                    before.resident, after.resident
+                );
+                self.broken_at(Promise::MemoryIsFlat, host(house), now, what);
+            }
+        }
+    }
+
+    fn gone(&mut self, node: Number, trouble: Option<String>, at: Millis) {
+        if let Some(trouble) = trouble {
+            self.broken(Promise::NoPanic, node, at, format!("ended: {trouble}"));
+        } else if self.truth.node(node).state == State::Up {
+            self.broken(Promise::NoPanic, node, at, "ended by itself".to_owned());
+        }
+        self.messages.gone(node);
+        self.seen.remove(&node);
+        self.sessions.remove(&node);
+        let with_goodbye = self.figures.stopping.remove(&node);
+        self.truth.set_state(node, State::Down { with_goodbye }, at);
+    }
+
+    fn met(&mut self, node: Number, peer: Number, at: Millis) {
+        let duty = self.truth.duty(node, peer);
+        if duty.sight == Sight::Offline && at > duty.by + LATE {
+            let what = format!("met node {peer}, which it has not been able to reach since {}", self.time(duty.since));
+            self.broken(Promise::NoFalsePeer, node, at, what);
+        }
+        if duty.sight == Sight::Online && duty.newcomer {
+            self.figures.met.push(at.saturating_sub(duty.since));
+        }
+    }
+
+    fn lost(&mut self, node: Number, peer: Number, silent: bool, at: Millis) {
+        self.figures.lost += 1;
+        let duty = self.truth.duty(node, peer);
+        if duty.sight == Sight::Online && at > duty.by + LATE {
+            let how = if silent { "for its silence" } else { "for a goodbye" };
+            let what = format!("lost node {peer} {how}, which has been reachable since {}", self.time(duty.since));
+            self.broken(Promise::NoLostPeer, node, at, what);
+        }
+    }
+
+    fn see(&mut self, seen: &Seen, at: Millis) {
+        let node = seen.node;
+        self.sessions.insert(node, seen.sessions);
+        self.check_turns(seen, at);
+        let mut online = vec![false; usize::from(self.plan.nodes)];
+        for peer in &seen.online {
+            online[usize::from(*peer)] = true;
+        }
+        let (mut due, mut right) = (0, 0);
+        for peer in self.plan.numbers().filter(|peer| *peer != node) {
+            let duty = self.truth.duty(node, peer);
+            let sees = online[usize::from(peer)];
+            let overdue = at > duty.by + LATE;
+            match duty.sight {
+                Sight::Online => {
+                    due += 1;
+                    right += usize::from(sees);
+                    if !sees && overdue {
+                        let what = format!(
+                            "does not see node {peer}, which it has been able to reach since {}",
+                            self.time(duty.since)
+                        );
+                        self.broken(Promise::NoLostPeer, node, at, what);
+                    }
+                }
+                Sight::Offline if sees && overdue => {
+                    let what = format!("sees node {peer}, which has been out of reach since {}", self.time(duty.since));
+                    self.broken(Promise::NoLostPeer, node, at, what);
+                }
+                Sight::Offline | Sight::Either => {}
+            }
+        }
+        self.seen.insert(node, (right, due));
+    }
+
+    fn check_turns(&mut self, seen: &Seen, at: Millis) {
+        let now = Turns { at, turns: seen.turns, work: seen.work };
+        let Some(before) = self.turns.get(&seen.node).copied() else {
+            self.turns.insert(seen.node, now);
+            return;
+        };
+        let time = now.at.saturating_sub(before.at);
+        if time < TURNS_WINDOW {
+            return;
+        }
+        self.turns.insert(seen.node, now);
+        let (turned, worked) = (now.turns.saturating_sub(before.turns), now.work.saturating_sub(before.work));
+        self.figures.turned(turned, worked, time);
+        if turned > worked + IDLE_TURNS * time / 1000 {
+            let what = format!("its loop turned {turned} times in {} for {worked} things to do", seconds(time));
+            self.broken(Promise::NoBusyLoop, seen.node, at, what);
+        }
+    }
+
+    fn feel(&mut self, house: u8, health: Health, at: Millis) {
+        self.health.insert(house, health);
+        let here = |node: &Number| self.plan.host(*node) == house;
+        let nodes = self.plan.numbers().filter(here).count();
+        let sessions: usize = self.sessions.iter().filter(|(node, _)| here(node)).map(|(_, count)| count).sum();
+        let most = FILES + FILES_PER_NODE * nodes + FILES_PER_SESSION * sessions;
+        self.figures.files = self.figures.files.max(health.files);
+        if health.files > most {
+            let what = format!("has {} open files for {nodes} nodes and {sessions} sessions", health.files);
+            self.broken_at(Promise::FewFiles, host(house), at, what);
+        }
+    }
+
+    fn broken_if(&mut self, promise: Promise, node: Number, at: Millis, what: Option<String>) {
+        if let Some(what) = what {
+            self.broken(promise, node, at, what);
+        }
+    }
+
+    fn broken(&mut self, promise: Promise, node: Number, at: Millis, what: String) {
+        let who = format!("node {node} ({:?} on host {})", self.plan.runtime(node), self.plan.host(node));
+        self.broken_at(promise, who, at, what);
+    }
+
+    fn broken_at(&mut self, promise: Promise, who: String, at: Millis, what: String) {
+        let broken = Broken { promise, at: at.saturating_sub(self.began), who, what };
+        eprintln!("{broken}");
+        self.broken.push(broken);
+    }
+
+    fn time(&self, at: Millis) -> String {
+        seconds(at.saturating_sub(self.began))
+    }
+}
+
+fn host(house: u8) -> String {
+    format!("host {house}")
+}
+
+/// By how much a process may grow after the warm-up: its memory, in percent and in KiB besides. Messages and peers' records
+/// come and go, and what an allocator gives back it does not give back at once.
+const GROWTH: u64 = 15;
+const GROWTH_BESIDES: u64 = 4 * 1024;
