@@ -70,6 +70,15 @@ fn every_capture_is_replayed_as_its_golden_text_says() {
 }
 
 #[test]
+fn a_node_that_was_recorded_for_ten_minutes_of_a_soak_is_replayed_as_its_golden_text_says() {
+    let mut command = landfall(&["replay", "soak-ten-minutes.trace"]);
+    let done = finish(command.current_dir(captures()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    insta::assert_snapshot!("soak-ten-minutes", done.ok());
+    let last = done.out.lines().last().unwrap();
+    assert!(last.contains("actions are those of the recording"), "{last}");
+}
+
+#[test]
 fn what_is_true_of_each_capture_is_concluded_and_nothing_else() {
     /// Instance, host, port and IPv4 address.
     type Service = (&'static str, &'static str, u64, &'static str);

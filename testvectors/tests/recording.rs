@@ -7,6 +7,13 @@ use landfall_testvectors::sim::{Lan, secs};
 use landfall_testvectors::trace::{self, OnDifference, Trace, TraceError, is_trace};
 use serde::Deserialize;
 
+#[test]
+fn what_a_node_did_in_ten_minutes_of_a_soak_it_does_again() {
+    let agreement =
+        trace::replay(include_bytes!("../captures/soak-ten-minutes.trace")).unwrap_or_else(|error| panic!("{error}"));
+    assert!(agreement.end > secs(590) && agreement.actions > 1000, "{agreement:?}");
+}
+
 /// A trace with peers, services' questions and a session's worth of trouble.
 fn simulated() -> Vec<u8> {
     let mut lan = Lan::new(11).loss(0.1).duplication(0.1).nodes(3);

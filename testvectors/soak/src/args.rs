@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Time between a node's announces, in seconds; 1 to 600. A node's own default is 60; here more happens
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) interval: u64,
-    /// Mean time between two blows to a node or a host, in seconds; 0.1 to 600 [default: 2, or less if it is a short soak]
+    /// Mean time between two blows to a node or a host, in seconds; 0.1 to 600 [default: 4, or less if it is a short soak]
     #[arg(long, value_name = "SECONDS", value_parser = parse_pace)]
     pub(crate) pace: Option<Duration>,
     /// Record node 0 there, and replay that at the end. Its keys are the soak's own: the file may be published

@@ -27,9 +27,10 @@ pub(crate) const CALM: Millis = 40_000;
 /// ...a message does not fail, and is delivered within the time to reach the peer.
 pub(crate) const DELIVERY: Millis = 10_000;
 
-/// Between two nodes that come back when everything is restored.
-/// Seven newcomers a second are what a crowd's budget of 250 announces a second has room for, with five rounds by two families.
-pub(crate) const RESTART_APART: Millis = 150;
+/// Between two nodes that come back when everything is restored: each is introduced to all others.
+pub(crate) fn restart_apart(plan: &Plan) -> Millis {
+    (5 * Millis::from(plan.nodes)).max(50)
+}
 
 /// The times that depend on how many there are and how often they announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl Bounds {
 
     /// For how long everything has to be left alone until everybody must see everybody, those included that come back first.
     pub(crate) fn calm(&self, plan: &Plan) -> Millis {
-        self.again + 2 * LATE + RESTART_APART * Millis::from(plan.nodes) / 2
+        self.again + 2 * LATE + restart_apart(plan) * Millis::from(plan.nodes) / 10
     }
 }
 

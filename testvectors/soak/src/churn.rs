@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use landfall_testvectors::sim::Dice;
 
-use crate::bounds::RESTART_APART;
+use crate::bounds::restart_apart;
 use crate::plan::{Millis, Number, Plan, RECORDED};
 use crate::truth::{HostTruth, Sight, Truth};
 
@@ -33,6 +33,8 @@ pub(crate) struct Saying {
 
 /// So many percent of the packets are lost where some are.
 const LOSS: u8 = 30;
+/// One of so many nodes may be down at a time.
+const MOST_DOWN: usize = 10;
 /// The first host number of the addresses that hosts are given later on, and the last.
 const SPARE_ADDRESSES: std::ops::RangeInclusive<u8> = 100..=250;
 /// When something is tried again that could not be done.
@@ -62,8 +64,8 @@ pub(crate) struct Churn {
 }
 
 impl Churn {
-    /// All nodes start one after the other, `apart`.
-    pub(crate) fn new(plan: &Plan, pace: Millis, apart: Millis, now: Millis) -> Self {
+    /// All nodes start one after the other, the last one after `ramp`.
+    pub(crate) fn new(plan: &Plan, pace: Millis, ramp: Millis, now: Millis) -> Self {
         let mut churn = Self {
             plan: plan.clone(),
             pace,
@@ -76,8 +78,10 @@ impl Churn {
             renumbered: 0,
             clocks: BTreeMap::new(),
         };
+        // Each is introduced to all that are there, so the more there are, the longer the next one waits.
+        let nodes = Millis::from(plan.nodes);
         for (place, node) in (0..).zip(plan.numbers()) {
-            churn.put(now + apart * place, Deed::Start { node, keep: true });
+            churn.put(now + ramp * place * place / (nodes * nodes), Deed::Start { node, keep: true });
         }
         churn
     }
@@ -105,7 +109,7 @@ impl Churn {
     pub(crate) fn restore(&mut self, now: Millis) {
         let due = std::mem::take(&mut self.due);
         for (place, deed) in (0..).zip(due.into_values()) {
-            self.put(now + RESTART_APART * place, deed);
+            self.put(now + restart_apart(&self.plan) * place, deed);
         }
     }
 
@@ -114,17 +118,17 @@ impl Churn {
         if self.next_saying > now {
             return None;
         }
-        // Every node says something every ten seconds, and there are five messages a second at least.
-        self.next_saying = now + (10_000 / Millis::from(self.plan.nodes)).min(200);
+        // Every node says something every ten seconds.
+        self.next_saying = now + 10_000 / Millis::from(self.plan.nodes);
         let nodes = self.plan.nodes;
         let from = below(&mut self.sayings, nodes);
         // Some talk to the same few again and again, so that sessions are used, and others to anybody.
         let few = self.sayings.chance(0.6);
         let to = if few { (from + 1 + below(&mut self.sayings, 3)) % nodes } else { below(&mut self.sayings, nodes) };
-        let length = match self.sayings.below(100) {
-            0 => self.sayings.below(65_536),
-            1..10 => self.sayings.below(8_192),
-            10.. => self.sayings.below(200),
+        let length = match self.sayings.below(1_000) {
+            0..3 => self.sayings.below(65_536),
+            3..30 => self.sayings.below(4_096),
+            30.. => self.sayings.below(200),
         };
         let duty = truth.duty(from, to);
         let is_there = duty.sight == Sight::Online && duty.since + A_WHILE <= now;
@@ -146,8 +150,9 @@ impl Churn {
         match kind {
             0..30 => {
                 let (keep, back) = (self.deeds.chance(0.7), self.between(1_000, 45_000));
-                let may_end =
-                    node != RECORDED && truth.is_up(node) && truth.up() * 3 > usize::from(self.plan.nodes) * 2;
+                let may_end = node != RECORDED
+                    && truth.is_up(node)
+                    && truth.up() * MOST_DOWN + usize::from(self.plan.nodes) > usize::from(self.plan.nodes) * MOST_DOWN;
                 if !may_end {
                     return None;
                 }

@@ -15,6 +15,13 @@ pub(crate) fn now() -> Millis {
     u64::try_from(time.tv_sec * 1000 + time.tv_nsec / 1_000_000).unwrap_or(0)
 }
 
+/// How long this thread has been ready to run and had no processor, as Linux counts it (proc(5), schedstat).
+pub(crate) fn waited() -> Millis {
+    let counted = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds: u64 = counted.split_whitespace().nth(1).and_then(|count| count.parse().ok()).unwrap_or(0);
+    nanoseconds / 1_000_000
+}
+
 /// A wall clock that is off by so many milliseconds. Clones are the same clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WallClock(Arc<AtomicI64>);

@@ -32,8 +32,8 @@ const FAREWELL: Millis = 10_000;
 /// When what begins, after the soak's own beginning.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    /// Between the starts of two nodes.
-    apart: Millis,
+    /// Until when the last node starts.
+    ramp: Millis,
     /// Until when there is a first calm, after which memory is weighed: the warm-up. Short soaks have none.
     pub(crate) warm: Option<Millis>,
     calm: Millis,
@@ -48,8 +48,7 @@ impl Schedule {
         let total = millis(total);
         let calm = Bounds::of(plan).calm(plan);
         let nodes = Millis::from(plan.nodes);
-        let apart = (2 * nodes).clamp(50, 300);
-        let ramp = apart * nodes;
+        let ramp = (3 * nodes * nodes).max(50 * nodes);
         let least = ramp + calm + calm / 2;
         if total < least {
             return Err(format!(
@@ -61,9 +60,10 @@ impl Schedule {
                 (least / 6_000 + 1) as f64 / 10.0
             ));
         }
-        let warm = (total * 3 / 10 >= ramp + calm + calm / 2).then_some(total * 3 / 10);
-        let pace = pace.map_or_else(|| (total / 60).min(2_000), millis);
-        Ok(Self { apart, warm, calm, total, pace })
+        let early = total * 2 / 5;
+        let warm = (early >= ramp + calm + calm / 2).then_some(early);
+        let pace = pace.map_or_else(|| (total / 60).min(4_000), millis);
+        Ok(Self { ramp, warm, calm, total, pace })
     }
 
     fn is_quiet(&self, time: Millis) -> bool {
@@ -114,7 +114,7 @@ pub(crate) fn run(plan: &Plan, schedule: Schedule) -> Result<Judge, Failure> {
     let began = now();
     let mut soak = Soak {
         judge: Judge::new(plan, began),
-        churn: Churn::new(plan, schedule.pace, schedule.apart, began),
+        churn: Churn::new(plan, schedule.pace, schedule.ramp, began),
         plan: plan.clone(),
         schedule,
         lab,

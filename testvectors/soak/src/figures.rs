@@ -16,6 +16,8 @@ pub(crate) struct Figures {
     pub(crate) stops: u64,
     pub(crate) kills: u64,
     pub(crate) lost: u64,
+    /// Times that a node did not see right when it should have, and had had no processor.
+    pub(crate) excused: u64,
     pub(crate) renumbered: u64,
     pub(crate) cut: u64,
     pub(crate) losses: u64,
@@ -84,6 +86,12 @@ impl Figures {
                 self.files
             ),
             self.memory(),
+            match self.excused {
+                0 => "the machine was never too busy for the stated times".to_owned(),
+                count => format!(
+                    "{count} times the machine was too busy: nodes waited for a processor, and were given longer"
+                ),
+            },
             format!("{} warnings{}", self.warnings, if self.quoted.is_empty() { "" } else { ", such as" }),
         ];
         lines.extend(self.quoted.iter().map(|line| format!("    {line}")));

@@ -1,14 +1,14 @@
 //! Holds what the nodes say against what is so. What does not fit is a broken promise, with the promise, the node and the time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::bounds::LATE;
+use crate::bounds::{Bounds, CALM, LATE};
 use crate::figures::Figures;
 use crate::messages::{Messages, seconds};
 use crate::plan::{Millis, Number, Plan};
 use crate::talk::{Health, Said, Seen, What};
-use crate::truth::{Sight, State, Truth};
+use crate::truth::{Duty, Sight, State, Truth};
 
 /// What is promised, and checked throughout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ struct Turns {
 const IDLE_TURNS: u64 = 20;
 /// Over how long that is looked at.
 const TURNS_WINDOW: Millis = 10_000;
+/// Nodes that have had no processor for so long are not held to the shorter times.
+const STARVED: Millis = 1_000;
 /// Open files that a process may have: for itself, for each node and for each session.
 const FILES: usize = 64;
 const FILES_PER_NODE: usize = 24;
@@ -92,6 +94,10 @@ pub(crate) struct Judge {
     pub(crate) seen: BTreeMap<Number, (usize, usize)>,
     turns: BTreeMap<Number, Turns>,
     sessions: BTreeMap<Number, usize>,
+    /// How long each node's thread had waited for a processor, and when it said so.
+    waits: BTreeMap<Number, Vec<(Millis, Millis)>>,
+    /// The pairs of which it was said that the one does not see right of the other, and since when that was its duty.
+    said: BTreeSet<(Number, Number, Millis)>,
     pub(crate) health: BTreeMap<u8, Health>,
 }
 
@@ -107,6 +113,8 @@ impl Judge {
             seen: BTreeMap::new(),
             turns: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            said: BTreeSet::new(),
             health: BTreeMap::new(),
         }
     }
@@ -118,6 +126,7 @@ impl Judge {
             What::Up { node } => {
                 self.truth.set_state(node, State::Up, at);
                 self.turns.remove(&node);
+                self.waits.remove(&node);
                 self.figures.starts += 1;
             }
             What::Gone { node, trouble } => self.gone(node, trouble, at),
@@ -158,11 +167,13 @@ impl Judge {
                 self.broken(Promise::Messages, node, at, what);
             }
             What::Delivered { node, to, number } => {
-                let wrong = self.messages.delivered(node, to, number, at, &self.truth);
+                let calm = self.is_calm(node, to, number);
+                let wrong = self.messages.delivered(node, to, number, at, calm);
                 self.broken_if(Promise::Messages, node, at, wrong);
             }
             What::Failed { node, to, number, why } => {
-                let wrong = self.messages.failed(node, to, number, &why, &self.truth);
+                let calm = self.is_calm(node, to, number);
+                let wrong = self.messages.failed(node, to, number, &why, calm);
                 self.broken_if(Promise::Messages, node, at, wrong);
             }
             What::Seen(seen) => self.see(&seen, at),
@@ -232,7 +243,7 @@ impl Judge {
     fn lost(&mut self, node: Number, peer: Number, silent: bool, at: Millis) {
         self.figures.lost += 1;
         let duty = self.truth.duty(node, peer);
-        if duty.sight == Sight::Online && at > duty.by + LATE {
+        if duty.sight == Sight::Online && self.is_overdue(node, peer, duty, at) {
             let how = if silent { "for its silence" } else { "for a goodbye" };
             let what = format!("lost node {peer} {how}, which has been reachable since {}", self.time(duty.since));
             self.broken(Promise::NoLostPeer, node, at, what);
@@ -242,6 +253,7 @@ impl Judge {
     fn see(&mut self, seen: &Seen, at: Millis) {
         let node = seen.node;
         self.sessions.insert(node, seen.sessions);
+        self.waits.entry(node).or_default().push((at, seen.waited));
         self.check_turns(seen, at);
         let mut online = vec![false; usize::from(self.plan.nodes)];
         for peer in &seen.online {
@@ -251,27 +263,58 @@ impl Judge {
         for peer in self.plan.numbers().filter(|peer| *peer != node) {
             let duty = self.truth.duty(node, peer);
             let sees = online[usize::from(peer)];
-            let overdue = at > duty.by + LATE;
-            match duty.sight {
-                Sight::Online => {
-                    due += 1;
-                    right += usize::from(sees);
-                    if !sees && overdue {
-                        let what = format!(
-                            "does not see node {peer}, which it has been able to reach since {}",
-                            self.time(duty.since)
-                        );
-                        self.broken(Promise::NoLostPeer, node, at, what);
-                    }
-                }
-                Sight::Offline if sees && overdue => {
-                    let what = format!("sees node {peer}, which has been out of reach since {}", self.time(duty.since));
-                    self.broken(Promise::NoLostPeer, node, at, what);
-                }
-                Sight::Offline | Sight::Either => {}
+            let is_right = match duty.sight {
+                Sight::Online => sees,
+                Sight::Offline => !sees,
+                Sight::Either => true,
+            };
+            due += usize::from(duty.sight == Sight::Online);
+            right += usize::from(duty.sight == Sight::Online && sees);
+            if is_right || !self.is_overdue(node, peer, duty, at) || !self.said.insert((node, peer, duty.since)) {
+                continue;
             }
+            let (verb, reach) = if sees { ("sees", "out of") } else { ("does not see", "within") };
+            let what = format!("{verb} node {peer}, which has been {reach} reach since {}", self.time(duty.since));
+            self.broken(Promise::NoLostPeer, node, at, what);
         }
         self.seen.insert(node, (right, due));
+    }
+
+    /// Whether what a node has to see of another should have been seen by now.
+    ///
+    /// Nodes that have no processor for more than a second lose what their sockets have no room for, which is a lossy network:
+    /// then the longer times hold, from when they had one.
+    fn is_overdue(&mut self, node: Number, peer: Number, duty: Duty, at: Millis) -> bool {
+        if at <= duty.by + LATE {
+            return false;
+        }
+        let Bounds { again, silent, .. } = self.truth.bounds;
+        let starved = self.starved(node, duty.since.max(at.saturating_sub(silent)))
+            + self.starved(peer, duty.since.max(at.saturating_sub(silent)));
+        let lossy = duty.since + if duty.sight == Sight::Online { again } else { silent };
+        let excused = starved > STARVED && at <= duty.by.max(lossy) + LATE + starved;
+        self.figures.excused += u64::from(excused);
+        !excused
+    }
+
+    /// Whether the two nodes of a message had to see each other, nothing has disturbed them, and they had processors, for long
+    /// enough.
+    fn is_calm(&self, from: Number, to: Number, number: u64) -> bool {
+        let Some(sent) = self.messages.sent_at(from, to, number) else { return false };
+        let since = sent.saturating_sub(CALM);
+        let sees = |duty: Duty| duty.sight == Sight::Online && duty.by + LATE <= sent;
+        let see_each_other = sees(self.truth.duty(from, to)) && sees(self.truth.duty(to, from));
+        see_each_other
+            && self.truth.is_calm(from, to, since)
+            && self.starved(from, since) + self.starved(to, since) <= STARVED
+    }
+
+    /// How long a node's thread has waited for a processor since then.
+    fn starved(&self, node: Number, since: Millis) -> Millis {
+        let Some(waits) = self.waits.get(&node) else { return 0 };
+        let before = waits.partition_point(|(at, _)| *at < since).checked_sub(1).and_then(|index| waits.get(index));
+        let now = waits.last().map_or(0, |(_, waited)| *waited);
+        now.saturating_sub(before.map_or(0, |(_, waited)| *waited))
     }
 
     fn check_turns(&mut self, seen: &Seen, at: Millis) {

@@ -14,7 +14,7 @@ use mio::{Events, Poll, Token, Waker};
 use smol::channel;
 use smol::future;
 
-use crate::clock::WallClock;
+use crate::clock::{WallClock, waited};
 use crate::plan::{Number, People, Plan, RECORDED, Runtime, body, number_in};
 use crate::talk::{Seen, Teller, What};
 use crate::tap::SoakTap;
@@ -334,9 +334,12 @@ impl Looker {
     /// Whom it sees, and how many sessions it has.
     fn look(&self, engine: &Engine) -> (Vec<Number>, usize) {
         let node = self.node;
+        // An interface's port is that of IPv4 where there is IPv4; by IPv6 the node may have another one.
         let own = |address: SocketAddr| {
             engine.interfaces().iter().any(|link| {
-                link.beacon_port == address.port() && link.addresses.iter().any(|own| own.ip == address.ip())
+                link.beacon_port == address.port()
+                    && link.has_ipv4() == address.is_ipv4()
+                    && link.addresses.iter().any(|own| own.ip == address.ip())
             })
         };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -362,7 +365,7 @@ impl Looker {
     }
 
     fn tell(&self, (online, sessions): (Vec<Number>, usize), counters: &DriverCounters, work: u64) {
-        let seen = Seen { node: self.node, online, sessions, turns: counters.turns, work };
+        let seen = Seen { node: self.node, online, sessions, turns: counters.turns, work, waited: waited() };
         self.teller.tell(What::Seen(seen));
     }
 }

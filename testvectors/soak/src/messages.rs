@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::bounds::{CALM, DELIVERY, LATE, OUTCOME};
+use crate::bounds::{DELIVERY, LATE, OUTCOME};
 use crate::plan::{Millis, Number};
-use crate::truth::Truth;
 
 /// What has been said between all pairs, by sender and recipient.
 #[derive(Debug, Default)]
@@ -63,14 +62,20 @@ impl Messages {
         }
     }
 
-    /// A message was said to be delivered. What is wrong with that, if anything is.
+    /// When a message was sent that has no outcome yet.
+    pub(crate) fn sent_at(&self, from: Number, to: Number, number: u64) -> Option<Millis> {
+        self.ways.get(&(from, to))?.waiting.get(&number).copied()
+    }
+
+    /// A message was said to be delivered. What is wrong with that, if anything is. `calm` says that nothing has disturbed
+    /// either for long enough.
     pub(crate) fn delivered(
         &mut self,
         from: Number,
         to: Number,
         number: u64,
         at: Millis,
-        truth: &Truth,
+        calm: bool,
     ) -> Option<String> {
         self.delivered += 1;
         let way = self.ways.entry((from, to)).or_default();
@@ -81,25 +86,20 @@ impl Messages {
             return Some(format!("message {number} to node {to} is delivered, and nobody waits for that"));
         };
         let took = at.saturating_sub(sent);
-        if truth.is_calm(from, to, sent.saturating_sub(CALM)) {
+        if calm {
             self.calm.push(took);
-            if took > DELIVERY + LATE {
-                return Some(format!(
-                    "message {number} to node {to} took {} to be delivered, and nothing had disturbed either",
-                    seconds(took)
-                ));
-            }
         }
-        None
+        (calm && took > DELIVERY + LATE).then(|| {
+            let took = seconds(took);
+            format!("message {number} to node {to} took {took} to be delivered, and nothing had disturbed either")
+        })
     }
 
     /// A message was said not to be delivered. What is wrong with that, if anything is.
-    pub(crate) fn failed(&mut self, from: Number, to: Number, number: u64, why: &str, truth: &Truth) -> Option<String> {
+    pub(crate) fn failed(&mut self, from: Number, to: Number, number: u64, why: &str, calm: bool) -> Option<String> {
         self.failed += 1;
-        let sent = self.ways.entry((from, to)).or_default().waiting.remove(&number)?;
-        truth
-            .is_calm(from, to, sent.saturating_sub(CALM))
-            .then(|| format!("message {number} to node {to} failed ({why}), and nothing had disturbed either"))
+        self.ways.entry((from, to)).or_default().waiting.remove(&number)?;
+        calm.then(|| format!("message {number} to node {to} failed ({why}), and nothing had disturbed either"))
     }
 
     /// A sender is no more, and says nothing of its messages.
@@ -137,19 +137,7 @@ pub(crate) fn seconds(time: Millis) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::plan::Plan;
-    use crate::truth::State;
-
-    fn truth() -> Truth {
-        let plan = Plan { seed: 0, nodes: 2, hosts: 2, interval: Duration::from_secs(1), record: None };
-        let mut truth = Truth::new(&plan, 0);
-        truth.set_state(0, State::Up, 0);
-        truth.set_state(1, State::Up, 0);
-        truth
-    }
 
     #[test]
     fn a_message_that_arrives_once_and_in_order_is_right_and_else_wrong() {
@@ -165,9 +153,9 @@ mod tests {
 
     #[test]
     fn what_was_delivered_and_has_not_arrived_is_found() {
-        let (truth, mut messages) = (truth(), Messages::default());
+        let mut messages = Messages::default();
         let number = messages.send(0, 1, 100_000);
-        assert_eq!(messages.delivered(0, 1, number, 100_020, &truth), None);
+        assert_eq!(messages.delivered(0, 1, number, 100_020, true), None);
         assert!(messages.overdue(100_020 + LATE).is_empty());
         assert!(matches!(&messages.overdue(100_021 + 2 * LATE)[..], [(1, wrong)] if wrong.contains("has not arrived")));
         assert!(messages.overdue(900_000).is_empty(), "it is said once");
@@ -175,11 +163,15 @@ mod tests {
 
     #[test]
     fn a_failure_between_two_that_nothing_disturbed_is_wrong_and_another_is_not() {
-        let (mut truth, mut messages) = (truth(), Messages::default());
-        let [calm, disturbed] = [CALM, CALM].map(|now| messages.send(0, 1, now));
-        assert!(messages.failed(0, 1, calm, "TimedOut", &truth).is_some());
-        truth.disturb(1, CALM);
-        assert_eq!(messages.failed(0, 1, disturbed, "TimedOut", &truth), None);
+        let mut messages = Messages::default();
+        let [calm, disturbed] = [1_000, 1_000].map(|now| messages.send(0, 1, now));
+        assert_eq!(messages.sent_at(0, 1, calm), Some(1_000));
+        assert!(messages.failed(0, 1, calm, "TimedOut", true).is_some());
+        assert_eq!(messages.failed(0, 1, disturbed, "TimedOut", false), None);
+        let slow = messages.send(0, 1, 1_000);
+        assert!(
+            messages.delivered(0, 1, slow, 1_001 + DELIVERY + LATE, true).is_some_and(|wrong| wrong.contains("took"))
+        );
     }
 
     #[test]

@@ -121,6 +121,8 @@ pub(crate) struct Seen {
     /// How often its loop has turned, and how much there was to do: inputs, commands and actions.
     pub(crate) turns: u64,
     pub(crate) work: u64,
+    /// How long its thread has been ready to run and had no processor, in all.
+    pub(crate) waited: Millis,
 }
 
 /// How a house's process is.
