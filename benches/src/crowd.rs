@@ -206,6 +206,40 @@ impl Crowd {
         sent
     }
 
+    /// The next turn that falls due, and all that it leads to; what the node then asks of its peers is not answered. False when no
+    /// turn falls due within `time` of now.
+    pub fn turn_within(&mut self, time: Duration) -> bool {
+        let Some(due) = self.engine.poll_timeout().filter(|due| due.since(self.now) <= time) else { return false };
+        self.now = due;
+        self.turn();
+        self.asked.clear();
+        true
+    }
+
+    /// A turn now, whether anything is due or not.
+    pub fn turn(&mut self) {
+        self.engine.handle(Input::Timeout, self.now);
+        self.drain(Crypto::Believed);
+    }
+
+    /// Its clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// When its next turn falls due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.engine.poll_timeout()
+    }
+
+    /// The machine alone, which knows its peers as before.
+    #[must_use]
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
     /// What the node counted.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -1,8 +1,7 @@
-//! The same two tasks for each codec: `parse` a message to typed records and count them, and write prepared records.
+//! The tasks of [`landfall_budget::codec`] done by others' codecs: `parse` a message to typed records and count them, and write
+//! prepared records.
 //!
 //! Who does what:
-//! - [`landfall`]: walks lazily; names, data and NSEC windows are checked as they come; the strings of TXT records are bounded when
-//!   they are walked, so they are walked here too, as the others do it; nothing is owned.
 //! - [`dns_parser`]: checks names when it reads, but not that they are at most 255 bytes; leaves NSEC raw; cannot write records.
 //! - [`domain`]: walks lazily; checks the records' data by type; a name's 255 bytes too. Writes with its hash compressor.
 //! - [`simple_dns`]: builds a list of labels for each name; checks all there is.
@@ -13,74 +12,7 @@
 
 use std::hint::black_box;
 
-use crate::packet::{Entry, Fact, NSEC_BITMAP};
-
-/// Ours.
-pub mod landfall {
-    use landfall_core::wire::mdns::{Data, Message, MessageWriter, NameBuf, RecordType, Section};
-
-    use super::{Entry, black_box};
-
-    /// Reads every record; how many there are.
-    #[must_use]
-    pub fn parse(bytes: &[u8]) -> usize {
-        let message = Message::parse(bytes).expect("it has a header");
-        let mut count = 0;
-        for record in message.records() {
-            let record = record.expect("it is sound");
-            if let Data::Txt(txt) = record.data {
-                black_box(txt.strings().count());
-            }
-            black_box(&record);
-            count += 1;
-        }
-        count
-    }
-
-    /// What is known of a record before it is written.
-    #[derive(Debug)]
-    pub struct Prepared {
-        section: Section,
-        owner: NameBuf,
-        rtype: RecordType,
-        flush: bool,
-        ttl: u32,
-        data: Vec<u8>,
-    }
-
-    /// Makes the records ready.
-    #[must_use]
-    pub fn prepare(entries: &[Entry]) -> Vec<Prepared> {
-        let prepared = |entry: &Entry| {
-            let (rtype, data) = entry.wire();
-            let Entry { section, flush, ttl, .. } = *entry;
-            Prepared { section, owner: entry.owner_name(), rtype, flush, ttl, data }
-        };
-        entries.iter().map(prepared).collect()
-    }
-
-    /// Writes them into a message of its own.
-    #[must_use]
-    pub fn encode(records: &[Prepared]) -> Vec<u8> {
-        let mut writer = MessageWriter::response(crate::packet::BUDGET);
-        write(&mut writer, records);
-        writer.finish()
-    }
-
-    /// Writes them into a message whose memory is used again.
-    pub fn encode_again(writer: &mut MessageWriter, records: &[Prepared]) -> usize {
-        writer.clear();
-        write(writer, records);
-        black_box(writer.as_bytes()).len()
-    }
-
-    fn write(writer: &mut MessageWriter, records: &[Prepared]) {
-        for record in records {
-            let Prepared { section, owner, rtype, flush, ttl, data } = record;
-            writer.record(*section, owner.as_name(), *rtype, *flush, *ttl, data).expect("it fits");
-        }
-    }
-}
+use landfall_budget::packet::{Entry, Fact, NSEC_BITMAP};
 
 /// dns-parser 0.8.
 pub mod dns_parser {
@@ -160,7 +92,7 @@ pub mod domain {
     /// Writes them into a message of its own.
     #[must_use]
     pub fn encode(records: &[Prepared]) -> Vec<u8> {
-        let target = HashCompressor::new(Vec::with_capacity(crate::packet::BUDGET));
+        let target = HashCompressor::new(Vec::with_capacity(landfall_budget::packet::BUDGET));
         let mut message = MessageBuilder::from_target(target).expect("there is room");
         message.header_mut().set_qr(true);
         message.header_mut().set_aa(true);
@@ -307,13 +239,14 @@ pub mod mdns_sd {
 
 #[cfg(test)]
 mod tests {
+    use landfall_budget::{codec, packet};
+
     use super::*;
-    use crate::packet;
 
     #[test]
     fn everybody_reads_all_the_records() {
         let bytes = packet::bytes();
-        for parse in [landfall::parse, dns_parser::parse, domain::parse, simple_dns::parse, hickory::parse] {
+        for parse in [codec::parse, dns_parser::parse, domain::parse, simple_dns::parse, hickory::parse] {
             assert_eq!(parse(&bytes), packet::RECORDS);
         }
         mdns_sd::parse(&mdns_sd::prepare(&bytes));
@@ -323,7 +256,7 @@ mod tests {
     fn everybody_writes_what_we_read_and_nobody_shorter_than_we_do() {
         let entries = packet::entries();
         let written = [
-            landfall::encode(&landfall::prepare(&entries)),
+            codec::encode(&codec::prepare(&entries)),
             domain::encode(&domain::prepare(&entries)),
             simple_dns::encode(&simple_dns::prepare(&entries)),
             hickory::encode(&hickory::prepare(&entries)),
@@ -332,7 +265,7 @@ mod tests {
         assert_eq!(lengths[0], packet::LENGTH);
         assert!(lengths.iter().all(|length| *length >= lengths[0]), "{lengths:?}");
         for message in &written {
-            assert_eq!(landfall::parse(message), packet::RECORDS);
+            assert_eq!(codec::parse(message), packet::RECORDS);
         }
     }
 }

@@ -16,28 +16,23 @@ use rustls::{
     ServerConnection, SignatureScheme,
 };
 
-use crate::clock::Row;
+use crate::measure::Entry;
 
-pub(crate) const NAMES: [&str; 3] = [
-    "snow: Noise XX, 25519 ChaChaPoly SHA256",
-    "snow: Noise XX, 25519 ChaChaPoly BLAKE2s",
-    "rustls on ring: TLS 1.3, raw Ed25519 keys of both",
-];
-
-pub(crate) fn rows() -> Vec<Row> {
-    let [sha, blake, tls] = NAMES;
-    let noise = |name: &str, pattern: &'static str| {
+pub(crate) fn entries() -> Vec<Entry> {
+    let noise = |who: &str, pattern: &'static str| {
         let keys = [1, 2].map(|_| {
             let builder = snow::Builder::new(pattern.parse().expect("a pattern"));
             builder.generate_keypair().expect("a key").private
         });
-        Row::new(name, 1, move || drop(black_box(noise(pattern, &keys))))
+        Entry::new(who, move || drop(black_box(noise(pattern, &keys))))
+            .with(|figure| figure.note("Noise XX: static X25519 keys in place of signatures"))
     };
     let (client, server) = tls_configs();
     vec![
-        noise(sha, "Noise_XX_25519_ChaChaPoly_SHA256"),
-        noise(blake, "Noise_XX_25519_ChaChaPoly_BLAKE2s"),
-        Row::new(tls, 1, move || drop(black_box(shake_hands(&client, &server)))),
+        noise("snow, SHA256", "Noise_XX_25519_ChaChaPoly_SHA256"),
+        noise("snow, BLAKE2s", "Noise_XX_25519_ChaChaPoly_BLAKE2s"),
+        Entry::new("rustls on ring", move || drop(black_box(shake_hands(&client, &server))))
+            .with(|figure| figure.note("TLS 1.3, raw Ed25519 keys of both, assembly")),
     ]
 }
 

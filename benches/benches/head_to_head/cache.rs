@@ -1,54 +1,54 @@
 //! What it costs to know the services of a link: memory and time for each of 500, 5 000 and 20 000 of one type, the longest
-//! that a wake-up takes, and what a flood can do. `cargo bench -p landfall-benches --bench mdns_cache`.
+//! that a wake-up takes, and what a flood can do.
 //!
 //! Everything goes through the public engine: a browse, the datagrams that announce the services (PTR, SRV, TXT of three pairs
 //! and 50 bytes, A), each followed by all that the engine has to say, which is each service as an event. The time is all of
-//! that, in time of this thread on a processor, the best of a few runs; the memory is what the engine holds when all are
-//! found, every byte that it asked the allocator for. "Told again" is what one more browse costs: to put each service together
-//! and hand it out. mdns-sd's cache is private to it and cannot be measured beside ours; the issue has its figures.
+//! that; the memory is what the engine holds when all are found, every byte that it asked the allocator for. "Told again" is
+//! what one more browse costs: to put each service together and hand it out. mdns-sd's cache is private to it and cannot be
+//! measured beside ours.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use landfall_benches::rows::{Figure, Unit};
 use landfall_core::wire::mdns::{MessageWriter, NameBuf, RecordType, Section};
 use landfall_core::{
     Action, BrowseScope, Channel, Command, Config, Datagram, Engine, Event, Input, Instant, Interface, Limits, UnixTime,
 };
-use peak_alloc::PeakAlloc;
-use rustix::time::{ClockId, clock_gettime};
 
-#[global_allocator]
-static HEAP: PeakAlloc = PeakAlloc;
+use crate::Run;
+use crate::measure::used;
 
 const TYPE: &str = "_ipp._tcp.local";
 const SIZES: [u32; 3] = [500, 5_000, 20_000];
-const RUNS: u32 = 5;
+const ROUNDS: usize = 5;
 /// What is to be reached: bytes and microseconds a service, and a wake-up's milliseconds.
-const MOST_BYTES: usize = 600;
+const MOST_BYTES: f64 = 600.0;
 const MOST_MICROS: f64 = 2.0;
-const MOST_WAKE: Duration = Duration::from_millis(10);
+const MOST_WAKE: f64 = 10.0;
 
-fn main() {
-    println!("{:<44} {:>8} {:>9} {:>11} {:>10}", "services of one type", "number", "bytes", "insert", "told again");
+pub(crate) fn measure(run: &mut Run) {
     for per_host in [1, 20] {
         for per_packet in [1, 8] {
-            let shape = Shape { per_host, per_packet, text: true, ttl: 4500 };
-            for number in SIZES {
-                shape.measure(number);
-            }
+            Shape { per_host, per_packet, text: true, ttl: 4500 }.measure(run);
         }
     }
-    println!("\n{:<44} {:>8} {:>9} {:>11}", "the longest wake-up", "number", "wake-ups", "longest");
-    for number in SIZES {
-        longest_wake("that give up on TXT at once", number, Shape { text: false, ..Shape::WHOLE }, 8);
-        longest_wake("that end at once", number, Shape { ttl: 10, ..Shape::WHOLE }, 30);
-        longest_wake("that are refreshed in vain", number, Shape { ttl: 100, ..Shape::WHOLE }, 99);
+    for (what, shape, seconds) in [
+        ("services that give up on TXT at once", Shape { text: false, ..Shape::WHOLE }, 8),
+        ("services that end at once", Shape { ttl: 10, ..Shape::WHOLE }, 30),
+        ("services that are refreshed in vain", Shape { ttl: 100, ..Shape::WHOLE }, 99),
+    ] {
+        let figures = SIZES.map(|number| longest_wake(number, shape, seconds));
+        run.add(&format!("the longest wake-up with {what}"), Unit::Millis, figures.into());
     }
-    println!("\n{:<44} {:>8} {:>9} {:>11}", "a flood, for ten minutes", "records", "memory", "each");
-    flood("of addresses of unique long names", Lie::Address);
-    flood("of pointers to services that are not", Lie::Pointer);
-    flood("of services with 1 KB of text each", Lie::Service);
+    flood(run, "addresses of unique long names", Lie::Address);
+    flood(run, "pointers to services that are not", Lie::Pointer);
+    flood(run, "services with 1 KB of text each", Lie::Service);
+}
+
+fn among(number: u32, samples: impl IntoIterator<Item = f64>) -> Figure {
+    Figure::new(format!("landfall, {number} services"), samples)
 }
 
 /// How services are spread over hosts and packets.
@@ -68,30 +68,44 @@ struct Packet {
 impl Shape {
     const WHOLE: Self = Self { per_host: 1, per_packet: 1, text: true, ttl: 4500 };
 
-    fn measure(self, number: u32) {
+    fn measure(self, run: &mut Run) {
+        let (mut insert, mut again, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+        for number in SIZES {
+            let (inserted, told, bytes) = self.of(number, run.rounds(ROUNDS));
+            insert.push(among(number, inserted).most(MOST_MICROS));
+            again.push(among(number, told));
+            let of_all = among(number, [bytes]);
+            memory.push(if number == 20_000 { of_all.most(MOST_BYTES) } else { of_all });
+        }
+        let Self { per_host, per_packet, .. } = self;
+        let name = format!("{per_host} a host, {per_packet} a packet");
+        run.add(&format!("a service kept and told; {name}"), Unit::Micros, insert);
+        run.add(&format!("a service told again; {name}"), Unit::Micros, again);
+        run.add(&format!("memory of a service; {name}"), Unit::Bytes, memory);
+    }
+
+    /// Microseconds a service, found and told again, by round, and its bytes.
+    fn of(self, number: u32, rounds: usize) -> (Vec<f64>, Vec<f64>, f64) {
         let packets = self.packets(number);
-        let mut best = Duration::MAX;
-        let mut bytes = 0;
-        let mut again = Duration::MAX;
-        for _ in 0..RUNS {
-            let before = HEAP.current_usage();
-            let mut engine = engine(number);
-            let began = used();
-            let found = hear_all(&mut engine, &packets);
-            best = best.min(used() - began);
-            assert_eq!(found, number, "every service is found once");
-            bytes = (HEAP.current_usage() - before) / number as usize;
+        let (mut inserted, mut told, mut bytes) = (Vec::new(), Vec::new(), 0.0);
+        for _ in 0..rounds {
+            let (mut engine, mut time) = (None, Duration::ZERO);
+            let counted = allocation_counter::measure(|| {
+                let engine = engine.insert(browsing(number));
+                let began = used();
+                let found = hear_all(engine, &packets);
+                time = used() - began;
+                assert_eq!(found, number, "every service is found once");
+            });
+            inserted.push(micros(time, number));
+            bytes = counted.bytes_current as f64 / f64::from(number);
+            let mut engine = engine.expect("it was made");
             let began = used();
             engine.command(Command::Browse(scope()), Instant::from_micros(2_000_000)).expect("one more browse");
             assert_eq!(drain(&mut engine), number);
-            again = again.min(used() - began);
+            told.push(micros(used() - began, number));
         }
-        let Self { per_host, per_packet, .. } = self;
-        let insert = micros(best, number);
-        let name = format!("{per_host} a host, {per_packet} a packet");
-        let too_large = number == 20_000 && bytes > MOST_BYTES;
-        let verdict = if !too_large && insert < MOST_MICROS { "" } else { "  missed" };
-        println!("{name:<44} {number:>8} {bytes:>9} {insert:>8.2} µs {:>7.2} µs{verdict}", micros(again, number));
+        (inserted, told, bytes)
     }
 
     /// What the services' hosts announce.
@@ -140,7 +154,7 @@ fn scope() -> BrowseScope {
 }
 
 /// An engine on an IPv4 link that browses and has asked its first question.
-fn engine(number: u32) -> Engine {
+fn browsing(number: u32) -> Engine {
     let limits = Limits { mdns_records: 5 * number as usize, ..Limits::default() };
     let config = Config { limits, ..Config::observer() };
     let mut engine = Engine::new(config, [7; 32], Instant::ZERO, UnixTime::from_millis(0)).expect("it is sound");
@@ -173,9 +187,9 @@ fn drain(engine: &mut Engine) -> u32 {
 }
 
 /// The longest that any wake-up takes after all the services were heard in one moment, for so many seconds.
-fn longest_wake(what: &str, number: u32, shape: Shape, seconds: u64) {
+fn longest_wake(number: u32, shape: Shape, seconds: u64) -> Figure {
     let packets = shape.packets(number);
-    let mut engine = engine(number);
+    let mut engine = browsing(number);
     hear_all(&mut engine, &packets);
     let end = Instant::from_micros(seconds * 1_000_000);
     let (mut longest, mut wakes) = (Duration::ZERO, 0);
@@ -186,14 +200,7 @@ fn longest_wake(what: &str, number: u32, shape: Shape, seconds: u64) {
         drain(&mut engine);
         wakes += 1;
     }
-    let verdict = if longest <= MOST_WAKE { "" } else { "  missed" };
-    println!("{what:<44} {number:>8} {wakes:>9} {:>8.2} ms{verdict}", longest.as_secs_f64() * 1000.0);
-}
-
-/// The time that this thread has spent on a processor.
-fn used() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).expect("positive"), u32::try_from(time.tv_nsec).expect("below a second"))
+    among(number, [longest.as_secs_f64() * 1e3]).most(MOST_WAKE).note(format!("of {wakes}"))
 }
 
 /// What a flooder says, each time about something else.
@@ -230,8 +237,8 @@ impl Lie {
     }
 }
 
-/// A flooder sends 500 datagrams a second by an engine of the default limits, between two honest services.
-fn flood(what: &str, lie: fn(u32) -> Lie) {
+/// A flooder sends 500 datagrams a second by an engine of the default limits, for ten minutes, between two honest services.
+fn flood(run: &mut Run, what: &str, lie: fn(u32) -> Lie) {
     const LIES: u32 = 300_000;
     let honest = |first| Shape::WHOLE.packet(first, first + 1);
     let mut engine = Engine::new(Config::observer(), [7; 32], Instant::ZERO, UnixTime::from_millis(0)).expect("sound");
@@ -239,24 +246,26 @@ fn flood(what: &str, lie: fn(u32) -> Lie) {
     engine.handle(Input::Interfaces(&[ethernet]), Instant::ZERO);
     engine.command(Command::Browse(scope()), Instant::ZERO).expect("a browse");
     let mut known = hear_all(&mut engine, &[honest(1)]);
-    let before = HEAP.current_usage();
-    let (mut spent, mut most) = (Duration::ZERO, 0);
-    for n in 0..LIES {
-        let payload = lie(n).payload();
-        let (source, destination) = (SocketAddr::from(([10, 9, 9, 9], 5353)), Some(IpAddr::from([224, 0, 0, 251])));
-        let datagram = Datagram { channel: Channel::Mdns, interface: 2, source, destination, payload: &payload };
-        let at = Instant::from_micros(2_000_000 + u64::from(n) * 2_000);
-        let began = used();
-        engine.handle(Input::Datagram(datagram), at);
-        spent += used() - began;
-        drain(&mut engine);
-        most = most.max(HEAP.current_usage().saturating_sub(before + payload.capacity()));
-    }
+    let mut spent = Duration::ZERO;
+    let counted = allocation_counter::measure(|| {
+        for n in 0..LIES {
+            let payload = lie(n).payload();
+            let (source, destination) = (SocketAddr::from(([10, 9, 9, 9], 5353)), Some(IpAddr::from([224, 0, 0, 251])));
+            let datagram = Datagram { channel: Channel::Mdns, interface: 2, source, destination, payload: &payload };
+            let at = Instant::from_micros(2_000_000 + u64::from(n) * 2_000);
+            let began = used();
+            engine.handle(Input::Datagram(datagram), at);
+            spent += used() - began;
+            drain(&mut engine);
+        }
+    });
     known += hear_all(&mut engine, &[honest(2)]);
     let there = engine.services().filter(|service| service.name.instance.starts_with("Office")).count();
-    let verdict = if known >= 2 && there == 2 { "both honest ones are known" } else { "missed" };
-    let megabytes = most as f64 / 1e6;
-    println!("{what:<44} {LIES:>8} {megabytes:>6.1} MB {:>8.2} µs  {verdict}", micros(spent, LIES));
+    let note = if known >= 2 && there == 2 { "both honest services are known" } else { "an honest service was LOST" };
+    let time = Figure::new("landfall", [micros(spent, LIES)]).note(note);
+    run.add(&format!("a flood of {what}: each"), Unit::Micros, vec![time]);
+    let memory = Figure::new("landfall", [counted.bytes_max as f64 / 1e6]);
+    run.add(&format!("a flood of {what}: the most memory"), Unit::Megabytes, vec![memory]);
 }
 
 fn micros(time: Duration, number: u32) -> f64 {

@@ -1,21 +1,25 @@
 //! What a datagram costs a node that knows 1, 100 or 10 000 peers, all of them online, and that hears nothing new: their regular
-//! announces, in a shuffled order. `cargo bench -p landfall-benches --bench ingest`.
+//! announces, in a shuffled order.
 //!
 //! The whole is every check, the signature, the registry and all that the engine has to say about it, the job run in place. The
 //! engine's own part is the same without the signature, which is taken for good. Each is the median of rounds that are measured
 //! in turns, in time of this thread on a processor; what is due meanwhile (the node's own announces) is done where the clock
-//! does not run. What is allocated is counted for one round more, and should be nothing.
+//! does not run. What is allocated is counted for one round more, and should be nothing, but for probes: what is sent is allocated.
 
 use std::time::Duration;
 
+use allocation_counter::AllocationInfo;
 use landfall_benches::crowd::{Crowd, Crypto, Told};
 use landfall_benches::link::{Link, Saying};
+use landfall_benches::rows::{Figure, Unit};
 use landfall_core::Counters;
 
-#[path = "shared/clock.rs"]
-mod clock;
+use crate::Run;
+use crate::measure::used;
 
-const SIZES: [usize; 3] = [1, 100, 10_000];
+const LARGEST: usize = 10_000;
+/// The reference first.
+const SIZES: [usize; 3] = [100, 1, LARGEST];
 const ROUNDS: usize = 21;
 /// Datagrams of a round.
 const CALLS: u16 = 500;
@@ -25,33 +29,50 @@ const SERVICES: u32 = 20;
 /// What is to be reached: the cost among 10 000 to that among 100, and allocations.
 const MOST: f64 = 1.2;
 
-fn main() {
-    if !clock::is_wanted() {
-        return;
+pub(crate) fn measure(run: &mut Run) {
+    let mut crowds = SIZES.map(Crowd::new);
+    let mut times = vec![Vec::new(); DEEDS.len() * SIZES.len()];
+    for round in 0..=run.rounds(ROUNDS) {
+        for (index, times) in times.iter_mut().enumerate() {
+            let (deed, crowd) = (&DEEDS[index / SIZES.len()], &mut crowds[index % SIZES.len()]);
+            let time = deed.round(crowd);
+            // The first round fills tables that have a bound.
+            if round > 0 {
+                times.push(micros(time));
+            }
+        }
     }
-    println!("{:<40} {:>8} {:>10} {:>8} {:>13} {:>8}", "a datagram", "peers", "time", "ratio", "allocations", "bytes");
-    for Figure { name, peers, micros, ratio, allocations, bytes, sends } in figures() {
-        let (wide, wasteful) =
-            (ratio.is_some_and(|ratio| peers == 10_000 && ratio > MOST), !sends && allocations > 0.0);
-        let verdict = if wide || wasteful { "  missed" } else { "" };
-        let ratio = ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
-        println!("{name:<40} {peers:>8} {micros:>7.2} µs {ratio:>8} {allocations:>13.2} {bytes:>8.0}{verdict}");
+    for (deed, times) in DEEDS.iter().zip(times.chunks(SIZES.len())) {
+        let figures = SIZES.into_iter().zip(times).map(|(peers, times)| {
+            let figure = Figure::new(who(peers), times.iter().copied());
+            if peers == LARGEST { figure.most_ratio(MOST) } else { figure }
+        });
+        run.add(deed.name, Unit::Micros, figures.collect());
+        let allocations = SIZES.into_iter().zip(&mut crowds).map(|(peers, crowd)| {
+            let figure = allocations(who(peers), &deed.allocations(crowd));
+            if deed.sends { figure } else { figure.most(0.0) }
+        });
+        let allocations: Vec<Figure> = allocations.collect();
+        run.add_each(deed.name, Unit::Allocations, allocations);
+    }
+    for (name, saying) in Saying::ALL {
+        of_link(run, name, saying);
     }
 }
 
-/// One line of the table.
-struct Figure {
-    name: &'static str,
-    peers: usize,
-    /// Microseconds a datagram.
-    micros: f64,
-    /// To the same among the next smaller crowd.
-    ratio: Option<f64>,
-    /// A datagram.
-    allocations: f64,
-    bytes: f64,
-    /// It makes the node send, which may allocate.
-    sends: bool,
+/// A node that knows so many peers.
+pub(crate) fn who(peers: usize) -> String {
+    format!("landfall, {peers} {}", if peers == 1 { "peer" } else { "peers" })
+}
+
+fn allocations(who: String, counted: &AllocationInfo) -> Figure {
+    let each = |total: u64| total as f64 / f64::from(CALLS);
+    Figure::new(who, [each(counted.count_total)]).note(format!("{:.0} bytes", each(counted.bytes_total)))
+}
+
+/// Microseconds a datagram.
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6 / f64::from(CALLS)
 }
 
 /// What a crowd does.
@@ -80,33 +101,6 @@ fn heard_before(crowd: &mut Crowd, count: usize) -> Vec<Told> {
     told
 }
 
-/// Every figure there is.
-fn figures() -> Vec<Figure> {
-    let mut crowds = SIZES.map(Crowd::new);
-    let mut times = vec![Vec::new(); DEEDS.len() * SIZES.len()];
-    for round in 0..=ROUNDS {
-        for (index, times) in times.iter_mut().enumerate() {
-            let (deed, crowd) = (&DEEDS[index / SIZES.len()], &mut crowds[index % SIZES.len()]);
-            let time = deed.round(crowd);
-            // The first round fills tables that have a bound.
-            if round > 0 {
-                times.push(time);
-            }
-        }
-    }
-    let mut figures: Vec<Figure> = Vec::new();
-    for (index, times) in times.iter_mut().enumerate() {
-        let (deed, size) = (&DEEDS[index / SIZES.len()], index % SIZES.len());
-        let micros = median(times);
-        let ratio = (size > 0).then(|| micros / figures[index - 1].micros);
-        let (allocations, bytes) = deed.allocations(&mut crowds[size]);
-        let Deed { name, sends, .. } = *deed;
-        figures.push(Figure { name, peers: SIZES[size], micros, ratio, allocations, bytes, sends });
-    }
-    figures.extend(Saying::ALL.map(|(name, saying)| of_link(name, saying)));
-    figures
-}
-
 impl Deed {
     /// The time of one round, in which every datagram is taken for what it is.
     fn round(&self, crowd: &mut Crowd) -> Duration {
@@ -116,11 +110,11 @@ impl Deed {
         let mut sent = 0;
         for told in told.chunks(CHUNK as usize) {
             crowd.settle(CHUNK);
-            let began = clock::used();
+            let began = used();
             for told in told {
                 sent += crowd.hear(told, self.crypto);
             }
-            time += clock::used() - began;
+            time += used() - began;
         }
         let after = crowd.counters();
         let counts = |of: fn(&Counters) -> u64| of(&after) - of(&before);
@@ -135,36 +129,36 @@ impl Deed {
         time
     }
 
-    /// What is allocated for a datagram, and how many bytes.
-    fn allocations(&self, crowd: &mut Crowd) -> (f64, f64) {
+    /// What is allocated in a round.
+    fn allocations(&self, crowd: &mut Crowd) -> AllocationInfo {
         let told = (self.prepare)(crowd, CALLS.into());
-        let counted = allocation_counter::measure(|| {
+        allocation_counter::measure(|| {
             for told in &told {
                 allocation_counter::opt_out(|| crowd.settle(1));
                 crowd.hear(told, self.crypto);
             }
-        });
-        each(counted)
+        })
     }
 }
 
-fn of_link(name: &'static str, saying: Saying) -> Figure {
+fn of_link(run: &mut Run, name: &str, saying: Saying) {
     let mut link = Link::new(SERVICES);
     let mut times = Vec::new();
-    for _ in 0..=ROUNDS {
+    for _ in 0..=run.rounds(ROUNDS) {
         let said = link.say(saying, CALLS.into());
         let mut time = Duration::ZERO;
         for said in said.chunks(CHUNK as usize) {
             link.settle(CHUNK);
-            let began = clock::used();
+            let began = used();
             for said in said {
                 assert_eq!(link.hear(said), 0, "there is nothing to say");
             }
-            time += clock::used() - began;
+            time += used() - began;
         }
-        times.push(time);
+        times.push(micros(time));
     }
-    let micros = median(&mut times);
+    let who = format!("landfall, {SERVICES} services");
+    run.add(name, Unit::Micros, vec![Figure::new(&who, times)]);
     let said = link.say(saying, CALLS.into());
     let counted = allocation_counter::measure(|| {
         for said in &said {
@@ -172,16 +166,5 @@ fn of_link(name: &'static str, saying: Saying) -> Figure {
             link.hear(said);
         }
     });
-    let (allocations, bytes) = each(counted);
-    Figure { name, peers: 0, micros, ratio: None, allocations, bytes, sends: false }
-}
-
-/// Microseconds a datagram, the median of the rounds.
-fn median(times: &mut [Duration]) -> f64 {
-    times.sort_unstable();
-    times[times.len() / 2].as_secs_f64() * 1e6 / f64::from(CALLS)
-}
-
-fn each(counted: allocation_counter::AllocationInfo) -> (f64, f64) {
-    (counted.count_total as f64 / f64::from(CALLS), counted.bytes_total as f64 / f64::from(CALLS))
+    run.add(name, Unit::Allocations, vec![allocations(who, &counted).most(0.0)]);
 }

@@ -1,4 +1,4 @@
-//! What a driver adds to the engine: `cargo bench -p landfall-benches --bench driver`.
+//! What a driver adds to the engine.
 //!
 //! One peer that the node knows sends datagrams over loopback. They are received by a bare loop on std::net, which calls the same
 //! engine for each, by the mio driver, and by the smol driver, in turns, in one run. The figure is the processor time of
@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant as StdInstant, SystemTime};
 
+use landfall_benches::rows::{Figure, Unit};
 use landfall_core::{
     Action, Channel, Config, Datagram, Engine, Event, Input, Instant, Interface, InterfaceKind, Profile, Selection,
     SoftwareKeyring, UnixTime,
@@ -23,16 +24,18 @@ use landfall_core::{
 use landfall_smol::{NodeOptions, interfaces};
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::Run;
+
 /// How long each is measured in a round.
 const SPAN: Duration = Duration::from_millis(400);
 const ROUNDS: usize = 9;
 /// What the drivers are to reach.
-const MOST: [(&str, f64); 2] = [("mio", 1.3), ("smol", 1.6)];
+const MOST: [(&str, f64); 2] = [("landfall-mio", 1.3), ("landfall-smol", 1.6)];
 const LEAST_PER_SECOND: f64 = 250_000.0;
 const LIMIT: Duration = Duration::from_secs(10);
 
 type Start = fn() -> Running;
-const KINDS: [(&str, Start); 3] = [("a bare loop", bare), ("mio", mio), ("smol", smol)];
+const KINDS: [(&str, Start); 3] = [("a bare std loop", bare), ("landfall-mio", mio), ("landfall-smol", smol)];
 
 /// So many datagrams, one right after the other, and again after so long.
 struct Load {
@@ -47,29 +50,24 @@ const LOADS: [Load; 3] = [
     Load { name: "one by one", burst: 1, every: Duration::from_micros(50) },
 ];
 
-fn main() {
-    if !std::env::args().any(|argument| argument == "--bench") {
-        println!("this is measured by `cargo bench`, not by `cargo test`");
-        return;
-    }
-    println!("{:<28} {:>14} {:>14} {:>8} {:>18}", "", "ns a datagram", "a second", "ratio", "datagrams a turn");
+pub(crate) fn measure(run: &mut Run) {
     for load in &LOADS {
         let mut times: [Vec<Round>; 3] = Default::default();
-        for _ in 0..ROUNDS {
+        for _ in 0..run.rounds(ROUNDS) {
             for ((_, start), times) in KINDS.iter().zip(&mut times) {
                 times.push(round(start(), load));
             }
         }
-        let medians = times.each_ref().map(|rounds| median(rounds.iter().map(|round| round.nanos)));
-        for (((name, _), rounds), nanos) in KINDS.iter().zip(&times).zip(medians) {
-            let batch = median(rounds.iter().map(|round| round.batch));
-            let ratio = nanos / medians[0];
-            let too_much = MOST.iter().any(|(kind, most)| kind == name && ratio > *most);
-            let too_few = load.burst > 1 && 1e9 / nanos < LEAST_PER_SECOND;
-            let verdict = if too_much || too_few { "  missed" } else { "" };
-            let what = format!("{}: {name}", load.name);
-            println!("{what:<28} {nanos:>14.0} {:>14.0} {ratio:>8.2} {batch:>18.1}{verdict}", 1e9 / nanos);
-        }
+        let figure = |((name, _), rounds): (&(&str, Start), &Vec<Round>)| {
+            let figure = Figure::new(*name, rounds.iter().map(|round| round.nanos));
+            let (a_second, batch) = (1e9 / figure.median(), median(rounds.iter().map(|round| round.batch)));
+            let figure = figure.note(format!("{a_second:.0} a second, {batch:.1} a turn"));
+            let most = MOST.iter().find(|(kind, _)| kind == name);
+            let figure = most.map_or(figure.clone(), |(_, most)| figure.most_ratio(*most));
+            if load.burst > 1 { figure.most(1e9 / LEAST_PER_SECOND) } else { figure }
+        };
+        let figures = KINDS.iter().zip(&times).map(figure);
+        run.add(&format!("a datagram of a known peer, {}", load.name), Unit::Nanos, figures.collect());
     }
 }
 
