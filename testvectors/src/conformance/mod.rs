@@ -1,6 +1,6 @@
 //! What a node does, whatever drives it: scenarios that are written once, against a small [`Stage`], and played on three.
 //!
-//! - [`simulated!`](crate::conformance::simulated) writes a test for each that plays it in the simulator: in virtual time, with
+//! - `simulated!` writes a test for each that plays it in the simulator: in virtual time, with
 //!   several seeds, without root.
 //! - `scenarios!`, with the feature `conformance`, writes a test for each that plays it with a driver, on real sockets, on a
 //!   host of its own built from network namespaces, with the same limits in real time; and tests for what only a real system

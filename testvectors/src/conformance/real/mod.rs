@@ -1,5 +1,5 @@
 //! Real nodes on real sockets, each scenario on a host of its own, built from network namespaces. A driver's tests are one line,
-//! [`scenarios!`](crate::conformance::scenarios), and a [`Driver`]: a way to run a node, and one to replay its recording.
+//! `scenarios!`, and a [`Driver`]: a way to run a node, and one to replay its recording.
 //!
 //! The scenarios of this module are those that no simulator can vouch for, since they are about the system itself.
 
