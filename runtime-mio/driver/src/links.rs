@@ -168,6 +168,51 @@ mod system {
         use super::*;
         use crate::polled::Polled;
 
+        /// Something to read from that fails first, and then has nothing.
+        #[derive(Debug)]
+        struct Overflown {
+            socket: Socket,
+            failed: bool,
+            readable: bool,
+            asked: bool,
+        }
+
+        impl Source for Overflown {
+            fn is_readable(&mut self) -> io::Result<bool> {
+                self.asked |= !self.readable;
+                Ok(self.readable)
+            }
+
+            fn is_writable(&mut self) -> io::Result<bool> {
+                Ok(false)
+            }
+
+            fn read<R>(&mut self, io: impl FnOnce(&Socket) -> io::Result<R>) -> io::Result<R> {
+                if !std::mem::replace(&mut self.failed, true) {
+                    return Err(rustix::io::Errno::NOBUFS.into());
+                }
+                self.readable = false;
+                io(&self.socket)
+            }
+
+            fn write<R>(&mut self, io: impl FnOnce(&Socket) -> io::Result<R>) -> io::Result<R> {
+                io(&self.socket)
+            }
+
+            fn look<R>(&self, look: impl FnOnce(&Socket) -> R) -> R {
+                look(&self.socket)
+            }
+        }
+
+        #[test]
+        fn lost_notifications_are_one_and_the_loop_is_asked_for_more() {
+            let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let mut source = Overflown { socket, failed: false, readable: true, asked: false };
+            assert!(drain(&mut source));
+            assert!(source.asked);
+        }
+
         #[test]
         fn nothing_is_notified_by_itself_and_a_timer_wakes_the_loop_each_time() {
             let polled = Polled::default();
