@@ -223,3 +223,60 @@ impl Churn {
 fn below(dice: &mut Dice, bound: Number) -> Number {
     Number::try_from(dice.below(bound.into())).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::truth::State;
+
+    /// What happens in two minutes to twenty nodes that do all they are told at once.
+    fn deeds(seed: u64) -> Vec<(Millis, Deed)> {
+        let plan = Plan { seed, nodes: 20, hosts: 4, interval: Duration::from_secs(1), record: None };
+        let mut truth = Truth::new(&plan, 0);
+        let mut churn = Churn::new(&plan, 500, 1_000, 0);
+        let mut deeds = Vec::new();
+        for now in (0..120_000).step_by(20) {
+            while let Some(deed) = churn.deed(now, now > 100_000, &truth) {
+                deeds.push((now, deed));
+                match deed {
+                    Deed::Start { node, .. } => truth.set_state(node, State::Up, now),
+                    Deed::Stop { node } | Deed::Kill { node } => {
+                        truth.set_state(node, State::Down { with_goodbye: false }, now);
+                    }
+                    Deed::Cut { host } => truth.change_host(host, now, |host| host.plugged_in = false),
+                    Deed::Join { host } => truth.change_host(host, now, |host| host.plugged_in = true),
+                    Deed::Lose { host, percent } => truth.change_host(host, now, |host| host.lossy = percent > 0),
+                    Deed::Jump { .. } | Deed::Renumber { .. } => {}
+                }
+            }
+            if now == 100_000 {
+                churn.restore(now);
+            }
+        }
+        assert_eq!(truth.up(), 20, "all are restored");
+        assert!((1..=4).all(|host| truth.host(host).plugged_in && !truth.host(host).lossy));
+        deeds
+    }
+
+    #[test]
+    fn the_same_seed_deals_the_same_blows_and_another_one_others() {
+        assert_eq!(deeds(1), deeds(1));
+        assert_ne!(deeds(1), deeds(2));
+    }
+
+    #[test]
+    fn every_kind_of_blow_is_dealt_and_the_recorded_node_is_never_ended() {
+        let deeds = deeds(3);
+        let is_any = |wanted: fn(&Deed) -> bool| deeds.iter().any(|(_, deed)| wanted(deed));
+        assert!(is_any(|deed| matches!(deed, Deed::Stop { .. })) && is_any(|deed| matches!(deed, Deed::Kill { .. })));
+        assert!(is_any(|deed| matches!(deed, Deed::Start { keep: false, .. })));
+        assert!(
+            is_any(|deed| matches!(deed, Deed::Jump { .. })) && is_any(|deed| matches!(deed, Deed::Renumber { .. }))
+        );
+        assert!(is_any(|deed| matches!(deed, Deed::Cut { .. })) && is_any(|deed| matches!(deed, Deed::Join { .. })));
+        assert!(is_any(|deed| matches!(deed, Deed::Lose { percent: LOSS, .. })));
+        assert!(!is_any(|deed| matches!(deed, Deed::Stop { node: RECORDED } | Deed::Kill { node: RECORDED })));
+    }
+}

@@ -1,67 +1,14 @@
 //! Holds what the nodes say against what is so. What does not fit is a broken promise, with the promise, the node and the time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use crate::bounds::{Bounds, CALM, LATE};
 use crate::figures::Figures;
 use crate::messages::{Messages, seconds};
 use crate::plan::{Millis, Number, Plan};
+use crate::promise::{Broken, Promise};
 use crate::talk::{Health, Said, Seen, What};
 use crate::truth::{Duty, Sight, State, Truth};
-
-/// What is promised, and checked throughout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Promise {
-    /// Nobody lists a key that was never started, a node that it cannot reach, an address that the peer never had, or its own.
-    NoFalsePeer,
-    /// Whoever is up and reachable is online at the others within the stated time, and stays so; whoever left is offline
-    /// within its own.
-    NoLostPeer,
-    /// What was delivered has arrived, once and in order; what was sent comes to an end; between two that nothing disturbs
-    /// it is delivered.
-    Messages,
-    /// A process with the same nodes in it does not grow.
-    MemoryIsFlat,
-    /// No thread panics, and no node ends by itself.
-    NoPanic,
-    /// Nothing is logged with the level ERROR, and no event is lost.
-    NoError,
-    /// A loop turns only when there is something to do.
-    NoBusyLoop,
-    /// A process has a bounded number of open files.
-    FewFiles,
-}
-
-impl fmt::Display for Promise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoFalsePeer => "no false peer",
-            Self::NoLostPeer => "no lost peer",
-            Self::Messages => "messages arrive once and in order",
-            Self::MemoryIsFlat => "memory is flat",
-            Self::NoPanic => "no panic",
-            Self::NoError => "no ERROR in the log",
-            Self::NoBusyLoop => "no busy loop",
-            Self::FewFiles => "few open files",
-        })
-    }
-}
-
-/// A promise that was not kept.
-#[derive(Clone, Debug)]
-pub(crate) struct Broken {
-    promise: Promise,
-    at: Millis,
-    who: String,
-    what: String,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BROKEN at {}: {}: {}: {}", seconds(self.at), self.promise, self.who, self.what)
-    }
-}
 
 /// What a node's loop had done when it was looked at.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +24,8 @@ const IDLE_TURNS: u64 = 20;
 const TURNS_WINDOW: Millis = 10_000;
 /// Nodes that have had no processor for so long are not held to the shorter times.
 const STARVED: Millis = 1_000;
+/// A node that does not answer for so long hangs, however busy the machine is.
+const ANSWER: Millis = 30_000;
 /// Open files that a process may have: for itself, for each node and for each session.
 const FILES: usize = 64;
 const FILES_PER_NODE: usize = 24;
@@ -167,12 +116,12 @@ impl Judge {
                 self.broken(Promise::Messages, node, at, what);
             }
             What::Delivered { node, to, number } => {
-                let calm = self.is_calm(node, to, number);
+                let calm = self.is_calm(node, to, number, at);
                 let wrong = self.messages.delivered(node, to, number, at, calm);
                 self.broken_if(Promise::Messages, node, at, wrong);
             }
             What::Failed { node, to, number, why } => {
-                let calm = self.is_calm(node, to, number);
+                let calm = self.is_calm(node, to, number, at);
                 let wrong = self.messages.failed(node, to, number, &why, calm);
                 self.broken_if(Promise::Messages, node, at, wrong);
             }
@@ -196,8 +145,22 @@ impl Judge {
 
     /// What should have happened by now.
     pub(crate) fn look_back(&mut self, now: Millis) {
-        for (node, wrong) in self.messages.overdue(now) {
+        let mut messages = std::mem::take(&mut self.messages);
+        let overdue = messages.overdue(now, |from, to, at| {
+            let disturbed = |node| self.truth.node(node).disturbed;
+            let at = at.max(disturbed(from)).max(disturbed(to));
+            at + self.starved(from, at, now) + self.starved(to, at, now)
+        });
+        self.messages = messages;
+        for (node, wrong) in overdue {
             self.broken(Promise::Messages, node, now, wrong);
+        }
+        for node in self.plan.numbers().filter(|node| self.truth.is_up(*node)) {
+            let answered = self.waits.get(&node).and_then(|waits| waits.last()).map(|(at, _)| *at);
+            let since = answered.unwrap_or(0).max(self.truth.node(node).disturbed);
+            if now.saturating_sub(since) > ANSWER && self.said.insert((node, node, since)) {
+                self.broken(Promise::NoPanic, node, now, format!("has not answered since {}", self.time(since)));
+            }
         }
     }
 
@@ -231,7 +194,7 @@ impl Judge {
 
     fn met(&mut self, node: Number, peer: Number, at: Millis) {
         let duty = self.truth.duty(node, peer);
-        if duty.sight == Sight::Offline && at > duty.by + LATE {
+        if duty.sight == Sight::Offline && self.is_overdue(node, peer, duty, at) {
             let what = format!("met node {peer}, which it has not been able to reach since {}", self.time(duty.since));
             self.broken(Promise::NoFalsePeer, node, at, what);
         }
@@ -289,8 +252,8 @@ impl Judge {
             return false;
         }
         let Bounds { again, silent, .. } = self.truth.bounds;
-        let starved = self.starved(node, duty.since.max(at.saturating_sub(silent)))
-            + self.starved(peer, duty.since.max(at.saturating_sub(silent)));
+        let since = duty.since.max(at.saturating_sub(silent));
+        let starved = self.starved(node, since, at) + self.starved(peer, since, at);
         let lossy = duty.since + if duty.sight == Sight::Online { again } else { silent };
         let excused = starved > STARVED && at <= duty.by.max(lossy) + LATE + starved;
         self.figures.excused += u64::from(excused);
@@ -299,22 +262,26 @@ impl Judge {
 
     /// Whether the two nodes of a message had to see each other, nothing has disturbed them, and they had processors, for long
     /// enough.
-    fn is_calm(&self, from: Number, to: Number, number: u64) -> bool {
+    fn is_calm(&self, from: Number, to: Number, number: u64, at: Millis) -> bool {
         let Some(sent) = self.messages.sent_at(from, to, number) else { return false };
         let since = sent.saturating_sub(CALM);
         let sees = |duty: Duty| duty.sight == Sight::Online && duty.by + LATE <= sent;
         let see_each_other = sees(self.truth.duty(from, to)) && sees(self.truth.duty(to, from));
         see_each_other
             && self.truth.is_calm(from, to, since)
-            && self.starved(from, since) + self.starved(to, since) <= STARVED
+            && self.starved(from, since, at) + self.starved(to, since, at) <= STARVED
     }
 
-    /// How long a node's thread has waited for a processor since then.
-    fn starved(&self, node: Number, since: Millis) -> Millis {
-        let Some(waits) = self.waits.get(&node) else { return 0 };
+    /// How long a node's thread has waited for a processor since then. One that has not answered meanwhile still waits; not for
+    /// ever, since then it is [not there any more](ANSWER).
+    fn starved(&self, node: Number, since: Millis, now: Millis) -> Millis {
+        let Some((last, waits)) = self.waits.get(&node).and_then(|waits| Some((waits.last()?, waits))) else {
+            return 0;
+        };
         let before = waits.partition_point(|(at, _)| *at < since).checked_sub(1).and_then(|index| waits.get(index));
-        let now = waits.last().map_or(0, |(_, waited)| *waited);
-        now.saturating_sub(before.map_or(0, |(_, waited)| *waited))
+        let silent = now.saturating_sub(last.0.max(since));
+        let waits_on = if silent > LATE { silent } else { 0 };
+        last.1.saturating_sub(before.map_or(0, |(_, waited)| *waited)) + waits_on
     }
 
     fn check_turns(&mut self, seen: &Seen, at: Millis) {
@@ -379,3 +346,6 @@ fn host(house: u8) -> String {
 /// come and go, and what an allocator gives back it does not give back at once.
 const GROWTH: u64 = 15;
 const GROWTH_BESIDES: u64 = 4 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
 //! `soak`: hundreds of real nodes, by both drivers and on real sockets, are put through ten minutes of a bad network, and held to
-//! what Landfall promises. [`judge`] says what is checked, [`bounds`] which times are stated, [`churn`] what is done to them.
+//! what Landfall promises. [`promise`] says what is checked, [`bounds`] which times are stated, [`churn`] what is done to them.
 //!
 //! One process directs and judges. On each host of a [lab](landfall_testvectors::lab) another one, a house, runs its share of
 //! the nodes, each on a thread of its own.
@@ -28,6 +28,8 @@ mod life;
 mod messages;
 #[cfg(unix)]
 mod plan;
+#[cfg(unix)]
+mod promise;
 #[cfg(unix)]
 mod replayed;
 #[cfg(unix)]

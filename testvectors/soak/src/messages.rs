@@ -109,22 +109,40 @@ impl Messages {
         }
     }
 
-    /// What should have happened by now and has not: who is to blame, and what it is.
-    pub(crate) fn overdue(&mut self, now: Millis) -> Vec<(Number, String)> {
+    /// What should have happened by now and has not: who is to blame, and what it is. `from` says of a sender, a recipient and a
+    /// moment from when on their time counts: from the last disturbance, and not while they had no processor.
+    pub(crate) fn overdue(
+        &mut self,
+        now: Millis,
+        from: impl Fn(Number, Number, Millis) -> Millis,
+    ) -> Vec<(Number, String)> {
         let mut overdue = Vec::new();
-        for ((from, to), way) in &mut self.ways {
-            let late = |limit: Millis| move |(_, at): &(&u64, &Millis)| now.saturating_sub(**at) > limit + LATE;
-            overdue.extend(way.waiting.iter().filter(late(OUTCOME)).map(|(number, sent)| {
-                let waited = seconds(now.saturating_sub(*sent));
-                (*from, format!("message {number} to node {to} is neither delivered nor failed after {waited}"))
-            }));
-            overdue.extend(way.owed.iter().filter(late(LATE)).map(|(number, _)| {
-                (*to, format!("message {number} of node {from} was said to be delivered, and has not arrived"))
-            }));
-            way.waiting.retain(|_, sent| now.saturating_sub(*sent) <= OUTCOME + LATE);
-            way.owed.retain(|_, at| now.saturating_sub(*at) <= 2 * LATE);
+        for ((sender, recipient), way) in &mut self.ways {
+            let is_late = |at: Millis, limit: Millis| {
+                // Few are late at all, so few have their past looked at.
+                let is_late = |at: Millis| now.saturating_sub(at) > limit + LATE;
+                is_late(at) && is_late(from(*sender, *recipient, at))
+            };
+            way.waiting.retain(|number, sent| {
+                let late = is_late(*sent, OUTCOME);
+                if late {
+                    let waited = seconds(now.saturating_sub(*sent));
+                    let what = format!("message {number} to node {recipient} has no outcome after {waited}");
+                    overdue.push((*sender, what));
+                }
+                !late
+            });
+            way.owed.retain(|number, at| {
+                let late = is_late(*at, LATE);
+                if late {
+                    let what =
+                        format!("message {number} of node {sender} was said to be delivered, and has not arrived");
+                    overdue.push((*recipient, what));
+                }
+                !late
+            });
             // Its sender ended before it heard, or heard that it failed although it had left.
-            way.early.retain(|_, at| now.saturating_sub(*at) <= OUTCOME + LATE);
+            way.early.retain(|_, at| now.saturating_sub(*at) <= 2 * OUTCOME);
         }
         overdue
     }
@@ -138,6 +156,10 @@ pub(crate) fn seconds(time: Millis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at_once(_: Number, _: Number, at: Millis) -> Millis {
+        at
+    }
 
     #[test]
     fn a_message_that_arrives_once_and_in_order_is_right_and_else_wrong() {
@@ -156,9 +178,11 @@ mod tests {
         let mut messages = Messages::default();
         let number = messages.send(0, 1, 100_000);
         assert_eq!(messages.delivered(0, 1, number, 100_020, true), None);
-        assert!(messages.overdue(100_020 + LATE).is_empty());
-        assert!(matches!(&messages.overdue(100_021 + 2 * LATE)[..], [(1, wrong)] if wrong.contains("has not arrived")));
-        assert!(messages.overdue(900_000).is_empty(), "it is said once");
+        assert!(messages.overdue(100_020 + LATE, at_once).is_empty());
+        assert!(
+            matches!(&messages.overdue(100_021 + 2 * LATE, at_once)[..], [(1, wrong)] if wrong.contains("has not arrived"))
+        );
+        assert!(messages.overdue(900_000, at_once).is_empty(), "it is said once");
     }
 
     #[test]
@@ -180,7 +204,9 @@ mod tests {
         messages.send(0, 1, 1_000);
         messages.send(1, 0, 1_000);
         messages.gone(1);
-        let overdue = messages.overdue(1_001 + OUTCOME + LATE);
-        assert!(matches!(&overdue[..], [(0, wrong)] if wrong.contains("neither")), "{overdue:?}");
+        let late = 1_001 + OUTCOME + LATE;
+        assert!(messages.overdue(late, |_, _, at| at + 1).is_empty(), "it was disturbed");
+        let overdue = messages.overdue(late, at_once);
+        assert!(matches!(&overdue[..], [(0, wrong)] if wrong.contains("no outcome")), "{overdue:?}");
     }
 }

@@ -232,3 +232,71 @@ impl Truth {
         both && self.plan.host(a) == self.plan.host(b)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Six nodes on two hosts: 0, 2 and 4 on the first, of which 2 has loopback too and 4 has nothing else.
+    fn truth() -> Truth {
+        let plan = Plan { seed: 0, nodes: 6, hosts: 2, interval: Duration::from_secs(1), record: None };
+        let mut truth = Truth::new(&plan, 0);
+        plan.numbers().for_each(|node| truth.set_state(node, State::Up, 1_000));
+        truth
+    }
+
+    fn sights(truth: &Truth, who: Number) -> Vec<Sight> {
+        [0, 1, 2, 3, 4, 5].into_iter().filter(|whom| *whom != who).map(|whom| truth.duty(who, whom).sight).collect()
+    }
+
+    #[test]
+    fn those_who_share_a_link_have_to_see_each_other_within_the_time_to_meet() {
+        use Sight::{Offline, Online};
+        let truth = truth();
+        assert_eq!(sights(&truth, 0), [Online, Online, Online, Offline, Offline]);
+        assert_eq!(sights(&truth, 2), [Online, Online, Online, Online, Offline]);
+        assert_eq!(sights(&truth, 4), [Offline, Offline, Online, Offline, Offline]);
+        let duty = truth.duty(0, 1);
+        assert_eq!((duty.since, duty.by), (1_000, 1_000 + truth.bounds.meet));
+        assert_eq!(truth.duty(4, 0).by, 1_000, "they never could");
+    }
+
+    #[test]
+    fn a_cut_cable_hides_the_other_hosts_and_leaves_open_what_a_host_sees_of_itself() {
+        use Sight::{Either, Offline, Online};
+        let mut truth = truth();
+        truth.change_host(1, 50_000, |host| host.plugged_in = false);
+        assert_eq!(sights(&truth, 0), [Offline, Either, Offline, Offline, Offline]);
+        assert_eq!(truth.duty(1, 0).by, 50_000 + truth.bounds.silent);
+        assert_eq!(truth.duty(2, 4).sight, Online, "loopback has no cable");
+        truth.change_host(1, 60_000, |host| host.plugged_in = true);
+        assert_eq!((truth.duty(1, 0).sight, truth.duty(1, 0).by), (Online, 60_000 + truth.bounds.again));
+    }
+
+    #[test]
+    fn where_packets_are_lost_the_longer_times_hold() {
+        let mut truth = truth();
+        truth.change_host(2, 2_000, |host| host.lossy = true);
+        assert_eq!(truth.duty(0, 1).by, 2_000 + truth.bounds.again, "it was about to be met");
+        truth.set_state(1, State::Between, 90_000);
+        truth.set_state(1, State::Down { with_goodbye: true }, 90_000);
+        assert_eq!(truth.duty(0, 1).by, 90_000 + truth.bounds.silent, "the goodbye may be lost");
+        truth.set_state(2, State::Down { with_goodbye: true }, 90_000);
+        assert_eq!(truth.duty(0, 2).by, 90_000 + truth.bounds.goodbye);
+    }
+
+    #[test]
+    fn only_addresses_that_a_host_has_or_had_are_its_nodes() {
+        let mut truth = truth();
+        let [first, second, later, own] =
+            ["10.77.0.1", "fe80::1", "10.77.0.100", "127.0.0.1"].map(|text| text.parse().expect("an address"));
+        assert!(truth.has_had(0, first) && truth.has_had(2, second) && !truth.has_had(1, first));
+        assert!(
+            !truth.has_had(0, later) && !truth.has_had(0, own) && truth.has_had(4, own) && !truth.has_had(4, first)
+        );
+        truth.add_address(1, later);
+        assert!(truth.has_had(0, later) && truth.has_had(0, first));
+    }
+}

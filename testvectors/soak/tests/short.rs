@@ -16,7 +16,7 @@ fn twenty_nodes_keep_every_promise_for_half_a_minute_and_a_recorded_one_does_it_
     let directory = tempfile::tempdir().expect("a directory");
     let trace = directory.path().join("one.trace");
     let trace = trace.to_str().expect("a path");
-    let output = soak(&["--minutes", "0.5", "--nodes", "20", "--interval", "1", "--record", trace]);
+    let output = soak(&["--minutes", "0.5", "--nodes", "20", "--interval", "1", "--seed", "1", "--record", trace]);
     let said = String::from_utf8_lossy(&output.stdout);
     let wrong = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{wrong}");
