@@ -231,14 +231,14 @@ mod tests {
     use super::*;
     use crate::truth::State;
 
-    /// What happens in two minutes to twenty nodes that do all they are told at once.
+    /// What happens in ten minutes to twenty nodes that do all they are told at once.
     fn deeds(seed: u64) -> Vec<(Millis, Deed)> {
         let plan = Plan { seed, nodes: 20, hosts: 4, interval: Duration::from_secs(1), record: None };
         let mut truth = Truth::new(&plan, 0);
         let mut churn = Churn::new(&plan, 500, 1_000, 0);
         let mut deeds = Vec::new();
-        for now in (0..120_000).step_by(20) {
-            while let Some(deed) = churn.deed(now, now > 100_000, &truth) {
+        for now in (0..620_000).step_by(20) {
+            while let Some(deed) = churn.deed(now, now > 600_000, &truth) {
                 deeds.push((now, deed));
                 match deed {
                     Deed::Start { node, .. } => truth.set_state(node, State::Up, now),
@@ -251,7 +251,7 @@ mod tests {
                     Deed::Jump { .. } | Deed::Renumber { .. } => {}
                 }
             }
-            if now == 100_000 {
+            if now == 600_000 {
                 churn.restore(now);
             }
         }

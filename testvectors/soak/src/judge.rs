@@ -155,7 +155,8 @@ impl Judge {
         for (node, wrong) in overdue {
             self.broken(Promise::Messages, node, now, wrong);
         }
-        for node in self.plan.numbers().filter(|node| self.truth.is_up(*node)) {
+        let up: Vec<Number> = self.plan.numbers().filter(|node| self.truth.is_up(*node)).collect();
+        for node in up {
             let answered = self.waits.get(&node).and_then(|waits| waits.last()).map(|(at, _)| *at);
             let since = answered.unwrap_or(0).max(self.truth.node(node).disturbed);
             if now.saturating_sub(since) > ANSWER && self.said.insert((node, node, since)) {

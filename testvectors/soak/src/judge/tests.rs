@@ -43,6 +43,7 @@ fn a_peer_that_is_not_seen_in_time_is_found_and_one_that_is_late_for_want_of_a_p
     hear(&mut judge, by + 1, seen(1, &[], 0, 0, 0));
     assert_broken(&judge, &[]);
     let late = START + judge.truth.bounds.again + LATE + 3 * STARVED;
+    hear(&mut judge, late + 1, seen(0, &[1], 0, 0, 3 * STARVED));
     hear(&mut judge, late + 1, seen(1, &[], 0, 0, 0));
     hear(&mut judge, late + 2, seen(1, &[], 0, 0, 0));
     assert_broken(&judge, &[Promise::NoLostPeer]);
