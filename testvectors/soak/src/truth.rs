@@ -54,6 +54,8 @@ pub(crate) struct HostTruth {
     /// Something is being done to its link.
     pub(crate) between: bool,
     pub(crate) lossy: bool,
+    /// When something was last done to its link.
+    changed: Millis,
     /// All addresses that it has had on the LAN.
     addresses: BTreeSet<IpAddr>,
 }
@@ -75,6 +77,7 @@ impl Truth {
             plugged_in: true,
             between: false,
             lossy: false,
+            changed: 0,
             addresses: BTreeSet::from([
                 IpAddr::from(Ipv4Addr::new(10, 77, 0, number)),
                 IpAddr::from(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into())),
@@ -143,7 +146,9 @@ impl Truth {
 
     /// The host of these truths is changed by `change`, and everybody's duties with it.
     pub(crate) fn change_host(&mut self, host: u8, now: Millis, change: impl FnOnce(&mut HostTruth)) {
-        change(&mut self.hosts[usize::from(host) - 1]);
+        let link = &mut self.hosts[usize::from(host) - 1];
+        change(link);
+        link.changed = now;
         let here: Vec<Number> = self.plan.numbers().filter(|node| self.plan.host(*node) == host).collect();
         for node in here {
             self.disturb(node, now);
@@ -172,9 +177,13 @@ impl Truth {
             return;
         }
         let sight = self.sight(who, whom);
-        let lossy = [who, whom].into_iter().any(|node| self.host(self.plan.host(node)).lossy);
+        let hosts = [who, whom].map(|node| self.host(self.plan.host(node)));
+        let lossy = hosts.iter().any(|host| host.lossy);
         let Bounds { meet, again, goodbye, silent } = self.bounds;
-        let with_goodbye = self.node(whom).state == State::Down { with_goodbye: true };
+        // A goodbye is heard by those who hear anything of whoever says it, and have done so for a while.
+        let with_goodbye = self.node(whom).state == State::Down { with_goodbye: true }
+            && self.way(who, whom) == Sight::Online
+            && hosts.iter().all(|host| host.changed + meet <= now);
         let patience = match sight {
             Sight::Either => 0,
             Sight::Online if newcomer && !lossy => meet,
