@@ -2,9 +2,9 @@
 //! announces, in a shuffled order.
 //!
 //! The whole is every check, the signature, the registry and all that the engine has to say about it, the job run in place. The
-//! engine's own part is the same without the signature, which is taken for good. Each is the median of rounds that are measured
-//! in turns, in time of this thread on a processor; what is due meanwhile (the node's own announces) is done where the clock
-//! does not run. What is allocated is counted for one round more, and should be nothing, but for probes: what is sent is allocated.
+//! engine's own part is the same without the signature, which is taken for good. What is due meanwhile (the node's own
+//! announces) is done where the clock does not run. What is allocated is counted for one round more, and should be nothing,
+//! but for probes: what is sent is allocated.
 
 use std::time::Duration;
 

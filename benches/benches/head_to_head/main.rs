@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Without a group all are measured. `--quick` takes a tenth of the rounds. The files are `target/head_to_head.json` and
-//! `target/head_to_head.svg` unless said otherwise; [`landfall_benches`] documents what is in them. What a group measures,
-//! and how fairly, is said at the head of its file.
+//! `target/head_to_head.svg` unless said otherwise (Cargo takes relative paths from this package's folder);
+//! [`landfall_benches`] documents what is in them. What a group measures, and how fairly, is said at the head of its file.
 
 mod aead;
 mod cache;
@@ -138,7 +138,7 @@ fn main() -> ExitCode {
     let svg = plot::svg(&report);
     for (file, text) in [(&options.json, Some(json)), (&options.svg, svg)] {
         match text.map(|text| fs::write(file, text)) {
-            Some(Ok(())) => println!("{}", file.display()),
+            Some(Ok(())) => println!("{}", file.canonicalize().as_ref().unwrap_or(file).display()),
             Some(Err(error)) => {
                 eprintln!("{}: {error}", file.display());
                 return ExitCode::FAILURE;

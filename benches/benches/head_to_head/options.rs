@@ -1,9 +1,7 @@
 //! What is asked for on the command line.
 
+use std::env;
 use std::path::PathBuf;
-
-/// Where files are written unless said otherwise: in the workspace's target directory, or the one that Cargo was told.
-const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target");
 
 pub(crate) struct Options {
     /// Whether `cargo bench` runs this, and not `cargo test`.
@@ -17,7 +15,9 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| TARGET.into()));
+        // This program is target/release/deps/head_to_head-….
+        let this = env::current_exe().map_err(|error| format!("this program does not find itself: {error}"))?;
+        let target = this.ancestors().nth(3).map(PathBuf::from).unwrap_or_default();
         let (json, svg) = (target.join("head_to_head.json"), target.join("head_to_head.svg"));
         let mut options = Self { bench: false, list: false, quick: false, json, svg, groups: Vec::new() };
         while let Some(argument) = arguments.next() {
