@@ -69,8 +69,8 @@ impl Pace {
 /// Token buckets per source.
 ///
 /// Those of the last four seconds and those of the four before are kept: whoever was silent for longer than that has a full bucket
-/// again, and loses nothing by being forgotten. Of more than 4096 in four seconds, whoever is not among the last 4096 or 8192 is
-/// forgotten sooner.
+/// again, and loses nothing by being forgotten. Of more than 4096 within four seconds, the last 4096 at least are kept; whoever
+/// is forgotten begins anew with a full bucket.
 #[derive(Debug)]
 pub(crate) struct SourceBudgets {
     recent: HashTable<(SourceKey, TokenBucket)>,

@@ -14,15 +14,19 @@ const CHILDREN: usize = 4;
 /// Deadlines by key. Its size is that of the set of keys, which its owner bounds.
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
-    by_key: BTreeMap<K, usize>,
-    /// Where each key's deadline is in the heap. Those of no key are free.
-    places: Vec<Place<K>>,
-    free: Vec<usize>,
+    by_key: BTreeMap<K, Place>,
+    /// Each key's deadline in the heap. Those of no key are free.
+    places: Vec<Slot<K>>,
+    free: Vec<Place>,
     heap: Vec<Node>,
 }
 
+/// Where a key's deadline is, or was. A wrong one costs a search and nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place(usize);
+
 #[derive(Clone, Copy, Debug)]
-struct Place<K> {
+struct Slot<K> {
     key: K,
     index: usize,
 }
@@ -30,7 +34,7 @@ struct Place<K> {
 #[derive(Clone, Copy, Debug)]
 struct Node {
     at: Instant,
-    place: usize,
+    place: Place,
 }
 
 impl<K: Ord + Copy> Timers<K> {
@@ -44,8 +48,23 @@ impl<K: Ord + Copy> Timers<K> {
             Some(place) => *place,
             None => self.add(key),
         };
-        let index = self.places.get(place).map_or(0, |place| place.index);
+        let index = self.places.get(place.0).map_or(0, |slot| slot.index);
         self.settle(index, Node { at, place });
+    }
+
+    /// The same, for whoever remembers where the deadline was set the last time: that saves the search.
+    pub(crate) fn set_at(&mut self, place: &mut Place, key: K, at: Instant) {
+        if let Some(index) = self.index(*place, key) {
+            return self.settle(index, Node { at, place: *place });
+        }
+        self.set(key, at);
+        *place = self.by_key.get(&key).copied().unwrap_or_default();
+    }
+
+    /// Where in the heap the deadline of this key is, if it has this place.
+    fn index(&self, place: Place, key: K) -> Option<usize> {
+        let slot = self.places.get(place.0).filter(|slot| slot.key == key)?;
+        self.heap.get(slot.index).filter(|node| node.place == place).map(|_| slot.index)
     }
 
     /// Sets the key's deadline unless it has an earlier one.
@@ -58,7 +77,7 @@ impl<K: Ord + Copy> Timers<K> {
     pub(crate) fn clear(&mut self, key: K) {
         let Some(place) = self.by_key.remove(&key) else { return };
         self.free.push(place);
-        let Some(index) = self.places.get(place).map(|place| place.index) else { return };
+        let Some(index) = self.places.get(place.0).map(|slot| slot.index) else { return };
         let Some(last) = self.heap.pop() else { return };
         if index < self.heap.len() {
             self.settle(index, last);
@@ -66,8 +85,8 @@ impl<K: Ord + Copy> Timers<K> {
     }
 
     pub(crate) fn get(&self, key: K) -> Option<Instant> {
-        let place = self.places.get(*self.by_key.get(&key)?)?;
-        self.heap.get(place.index).map(|node| node.at)
+        let slot = self.places.get(self.by_key.get(&key)?.0)?;
+        self.heap.get(slot.index).map(|node| node.at)
     }
 
     /// The earliest deadline.
@@ -83,23 +102,18 @@ impl<K: Ord + Copy> Timers<K> {
     /// Takes one key whose deadline is `now` or earlier, the earliest first, of equal ones the one of the least key.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let first = self.heap.first().filter(|first| first.at <= now)?;
-        let key = self.places.get(first.place)?.key;
+        let key = self.places.get(first.place.0)?.key;
         self.clear(key);
         Some(key)
     }
 
     /// A place for this key, at the end of the heap.
-    fn add(&mut self, key: K) -> usize {
-        let new = Place { key, index: self.heap.len() };
-        let place = match self.free.pop() {
-            Some(place) => place,
-            None => {
-                self.places.push(new);
-                self.places.len() - 1
-            }
-        };
-        if let Some(slot) = self.places.get_mut(place) {
-            *slot = new;
+    fn add(&mut self, key: K) -> Place {
+        let new = Slot { key, index: self.heap.len() };
+        let place = self.free.pop().unwrap_or(Place(self.places.len()));
+        match self.places.get_mut(place.0) {
+            Some(slot) => *slot = new,
+            None => self.places.push(new),
         }
         self.heap.push(Node { at: Instant::ZERO, place });
         self.by_key.insert(key, place);
@@ -146,14 +160,14 @@ impl<K: Ord + Copy> Timers<K> {
     }
 
     fn is_before(&self, one: &Node, other: &Node) -> bool {
-        let key = |node: &Node| self.places.get(node.place).map(|place| place.key);
+        let key = |node: &Node| self.places.get(node.place.0).map(|slot| slot.key);
         one.at < other.at || (one.at == other.at && key(one) < key(other))
     }
 
     fn put(&mut self, index: usize, node: Node) {
-        if let (Some(slot), Some(place)) = (self.heap.get_mut(index), self.places.get_mut(node.place)) {
-            *slot = node;
-            place.index = index;
+        if let (Some(there), Some(slot)) = (self.heap.get_mut(index), self.places.get_mut(node.place.0)) {
+            *there = node;
+            slot.index = index;
         }
     }
 }
@@ -187,8 +201,14 @@ mod tests {
     quickcheck! {
         fn whatever_was_set_and_cleared_is_due_in_the_order_of_times_and_then_of_keys(steps: Vec<(u8, Option<u8>)>) -> bool {
             let (mut timers, mut model) = (Timers::new(), BTreeMap::new());
+            // Some remember a place, which is soon another's.
+            let mut places = [Place::default(); 256];
             for (key, time) in steps {
                 match time {
+                    Some(time) if key % 2 == 0 => {
+                        timers.set_at(&mut places[usize::from(key)], key, at(time.into()));
+                        model.insert(key, at(time.into()));
+                    }
                     Some(time) => {
                         timers.set(key, at(time.into()));
                         model.insert(key, at(time.into()));

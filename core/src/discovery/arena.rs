@@ -25,6 +25,9 @@ impl Arena {
             self.buffers.rotate_left(1);
             left -= 1;
         }
+        if left == 0 {
+            self.buffers.rotate_left(1);
+        }
         let Some(buffer) = self.buffers.first_mut() else { return Bytes::new() };
         if left == 0 {
             *buffer = BytesMut::with_capacity(SIZE.max(length));

@@ -1,5 +1,6 @@
 //! One peer as the registry keeps it: what everybody may see, and what only the registry needs to know.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
@@ -12,6 +13,7 @@ use crate::io::{Event, PeerChange};
 use crate::outbox::Outbox;
 use crate::record::{MAX_WARNINGS, PeerRecord};
 use crate::time::{Instant, UnixTime};
+use crate::timers::Place;
 use crate::wire::beacon::{Profile, Says};
 
 /// A peer and what only the registry needs to know of it.
@@ -32,8 +34,10 @@ pub(super) struct Entry {
     pub(super) answered: Option<Instant>,
     /// Its place in the queue of those that may be evicted: when it was parked there.
     pub(super) parked: Option<UnixTime>,
+    /// Where its deadline was last.
+    pub(super) deadline: Place,
     /// What it announced while it was offline, to count once it has proved that it is there.
-    pub(super) pending: Option<Announcement>,
+    pub(super) pending: Option<Box<Announcement>>,
     /// When it proved itself last.
     pub(super) proved: Option<Instant>,
     /// The source address it counts against; none for a peer that was restored and has not proved itself since.
@@ -116,6 +120,7 @@ impl Entry {
             pending: None,
             proved: None,
             parked: None,
+            deadline: Place::default(),
             source: None,
             predecessor: record.predecessor,
             pinned_from: record.pinned_from,
@@ -178,12 +183,6 @@ impl Entry {
         if self.peer.online && before.is_some() {
             out.event(Event::PeerChanged { id: self.peer.id, change: PeerChange::Restarted });
         }
-    }
-
-    /// The peer is there: until when that is believed.
-    pub(super) fn heard(&mut self, now: Instant) -> Instant {
-        self.liveness = Liveness::Heard;
-        now + self.ttl
     }
 
     /// Drops the addresses that the peer says it does not have any more.

@@ -12,6 +12,7 @@ mod table;
 mod trust;
 mod warnings;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -267,7 +268,7 @@ impl Registry {
         entry.sequence = announcement.sequence;
         if !entry.peer.online {
             let known = entry.peer.has_proved_at(announcement.source);
-            entry.pending = Some(announcement.keep());
+            entry.pending = Some(Box::new(announcement.keep()));
             return Some(Reaction { prove: true, tell: true, answer: false, known });
         }
         let restarted = entry.instance != Some(announcement.instance);
@@ -288,8 +289,7 @@ impl Registry {
             entry.answered = Some(now.at);
         }
         if !outdated {
-            let deadline = entry.heard(now.at);
-            self.table.expire_at(&id, deadline);
+            self.table.keep_alive(&id, now.at);
         }
         if let Some(old_name) = &old_name {
             self.table.rename(&id, old_name);
@@ -448,7 +448,7 @@ impl Registry {
             (entry.epoch, entry.sequence) = candidate.last();
             entry.knows_us = candidate.knows_us;
             entry.peer.profile.name = candidate.announcement.body.profile.name.clone();
-            entry.pending = Some(candidate.announcement);
+            entry.pending = Some(Box::new(candidate.announcement));
         }
         self.table.insert(entry, source);
         true

@@ -235,10 +235,11 @@ impl Table {
         self.keep_alive(id, now);
     }
 
-    /// The peer's time runs anew.
-    fn keep_alive(&mut self, id: &PeerId, now: Instant) {
+    /// The peer was heard: its time runs anew.
+    pub(super) fn keep_alive(&mut self, id: &PeerId, now: Instant) {
         if let Some(entry) = self.entries.get_mut(id) {
-            self.deadlines.set(*id, entry.heard(now));
+            entry.liveness = Liveness::Heard;
+            self.deadlines.set_at(&mut entry.deadline, *id, now + entry.ttl);
         }
     }
 
