@@ -62,8 +62,8 @@ pub(crate) fn measure(run: &mut Run) {
             let figure = Figure::new(*name, rounds.iter().map(|round| round.nanos));
             let (a_second, batch) = (1e9 / figure.median(), median(rounds.iter().map(|round| round.batch)));
             let figure = figure.note(format!("{a_second:.0} a second, {batch:.1} a turn"));
-            let most = MOST.iter().find(|(kind, _)| kind == name);
-            let figure = most.map_or(figure.clone(), |(_, most)| figure.most_ratio(*most));
+            let Some((_, most)) = MOST.iter().find(|(kind, _)| kind == name) else { return figure };
+            let figure = figure.most_ratio(*most);
             if load.burst > 1 { figure.most(1e9 / LEAST_PER_SECOND) } else { figure }
         };
         let figures = KINDS.iter().zip(&times).map(figure);
