@@ -5,6 +5,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -20,7 +21,7 @@ use crate::identity::PeerId;
 use crate::io::{StreamCommand, StreamId};
 use crate::job::{JobId, JobOutput, Task};
 use crate::outbox::Outbox;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 
 /// Received bytes that are not handled: above the first the stream pauses, below the second it goes on.
 const PAUSE: usize = 256 * 1024;
@@ -31,6 +32,8 @@ const OVERRUN: usize = PAUSE + 4 * 64 * 1024;
 const BEFORE_KEYS: usize = 4096;
 /// Bytes on their way out: said, and not taken by the system yet.
 const UNSENT: usize = 256 * 1024;
+/// A system that leaves something behind for so long has no more room: what it takes from then on, the peer made room for.
+const BEHIND: Duration = Duration::from_secs(1);
 /// What a CLOSE says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Farewell {
@@ -93,6 +96,8 @@ pub(super) struct Connection {
     sealing: Ordered<usize>,
     sealing_bytes: usize,
     unsent: usize,
+    /// Since when the system has left something of it behind.
+    behind: Option<Instant>,
     paused: bool,
     /// Nothing that arrives counts any more.
     deaf: bool,
@@ -124,6 +129,7 @@ impl Connection {
             sealing: Ordered::new(),
             sealing_bytes: 0,
             unsent: 0,
+            behind: None,
             paused: false,
             deaf: false,
             cut: false,
@@ -186,9 +192,13 @@ impl Connection {
         Ok(())
     }
 
-    /// The system has taken so many more bytes.
-    pub(super) fn sent(&mut self, bytes: usize) {
+    /// The system has taken so many more bytes. Whether that says that the peer has taken some: a system with room takes what it is
+    /// given for a peer that is gone, too, but once it has none, its room comes from the peer.
+    pub(super) fn sent(&mut self, bytes: usize, now: Instant) -> bool {
         self.unsent = self.unsent.saturating_sub(bytes);
+        let without_room = self.behind.is_some_and(|since| now.since(since) >= BEHIND);
+        self.behind = self.behind.or(Some(now)).filter(|_| self.unsent > 0);
+        without_room
     }
 
     /// Accepts the peer that was identified: from now on it is told what we say.

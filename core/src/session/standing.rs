@@ -78,7 +78,7 @@ impl Standing {
         self.rekey = self.rekey.map(|at| at.min(now));
     }
 
-    /// The peer, or the system on its behalf, has moved something.
+    /// The peer has moved something, or taken something that the system had no room for.
     pub(super) fn moved(&mut self) {
         self.stalled = None;
     }

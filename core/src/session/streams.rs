@@ -74,17 +74,16 @@ impl Sessions {
             return;
         }
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        let result = match event {
+        let (result, moved) = match event {
             StreamEvent::Accepted { .. } => return,
             StreamEvent::Connected => return self.connected(id, turn),
-            StreamEvent::Received(bytes) => stream.connection.received(bytes, &mut self.desk, turn.now, turn.out),
-            StreamEvent::Sent(bytes) => {
-                stream.connection.sent(bytes);
-                Ok(())
+            StreamEvent::Received(bytes) => {
+                (stream.connection.received(bytes, &mut self.desk, turn.now, turn.out), true)
             }
+            StreamEvent::Sent(bytes) => (Ok(()), stream.connection.sent(bytes, turn.now.at)),
             StreamEvent::Closed(end) => return self.closed(id, end, turn),
         };
-        if let Some(standing) = stream.standing() {
+        if let Some(standing) = stream.standing().filter(|_| moved) {
             standing.moved();
         }
         self.settle(id, result, turn);

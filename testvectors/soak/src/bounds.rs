@@ -19,11 +19,9 @@ const CALL_PAUSE: Millis = 1;
 const GOODBYE: Millis = 1_000;
 /// What a machine may be late that runs all nodes at once, is looked at once a second and is asked by way of pipes.
 pub(crate) const LATE: Millis = 2_000;
-/// A session is given up after 30 s in which neither the peer nor the system moved anything. The system takes what is said next
-/// though nobody is there, and that starts the 30 s anew, but no longer than the keys hold: 180 s. What was in flight waits 30 s
-/// for the next session, and reaching a peer takes at most 10 s (`standing.rs`, `link.rs`, `dialing.rs`): then a message is
-/// delivered or has failed.
-pub(crate) const OUTCOME: Millis = 180_000 + 30_000 + 10_000;
+/// A session is given up after 30 s in which the peer moved nothing; what was in flight waits 30 s for the next session, and
+/// reaching a peer takes at most 10 s (`standing.rs`, `link.rs`, `dialing.rs`): then a message is delivered or has failed.
+pub(crate) const OUTCOME: Millis = 30_000 + 30_000 + 10_000;
 /// Between two nodes that nothing has disturbed for so long (a session from before has been given up by then)...
 pub(crate) const CALM: Millis = 40_000;
 /// ...a message does not fail, and is delivered within the time to reach the peer.

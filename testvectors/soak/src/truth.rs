@@ -134,8 +134,8 @@ impl Truth {
         self.nodes[usize::from(node)].disturbed = now;
         let newcomer = state == State::Up && before != State::Up;
         for other in self.plan.numbers() {
-            self.settle(node, other, newcomer, now);
-            self.settle(other, node, newcomer, now);
+            self.settle(node, other, newcomer.then_some(node), now);
+            self.settle(other, node, newcomer.then_some(node), now);
         }
     }
 
@@ -153,8 +153,8 @@ impl Truth {
         for node in here {
             self.disturb(node, now);
             for other in self.plan.numbers() {
-                self.settle(node, other, false, now);
-                self.settle(other, node, false, now);
+                self.settle(node, other, None, now);
+                self.settle(other, node, None, now);
             }
         }
     }
@@ -171,8 +171,8 @@ impl Truth {
         usize::from(who) * usize::from(self.plan.nodes) + usize::from(whom)
     }
 
-    /// Renews one duty after something changed.
-    fn settle(&mut self, who: Number, whom: Number, newcomer: bool, now: Millis) {
+    /// Renews one duty after something changed: that `newcomer` has started, or something else.
+    fn settle(&mut self, who: Number, whom: Number, newcomer: Option<Number>, now: Millis) {
         if who == whom {
             return;
         }
@@ -186,17 +186,17 @@ impl Truth {
             && hosts.iter().all(|host| host.changed + meet <= now);
         let patience = match sight {
             Sight::Either => 0,
-            Sight::Online if newcomer && !lossy => meet,
+            Sight::Online if newcomer.is_some() && !lossy => meet,
             Sight::Online => again,
             Sight::Offline if !self.share_a_link(who, whom) => 0,
-            // Whoever has just started knows of nobody.
-            Sight::Offline if newcomer || (with_goodbye && !lossy) => goodbye,
+            // Whoever has just started knows of nobody. The others may believe in its life before.
+            Sight::Offline if newcomer == Some(who) || (with_goodbye && !lossy) => goodbye,
             Sight::Offline => silent,
         };
         let index = self.index(who, whom);
         let duty = &mut self.duties[index];
         if duty.sight != sight {
-            *duty = Duty { sight, since: now, by: now + patience, newcomer };
+            *duty = Duty { sight, since: now, by: now + patience, newcomer: newcomer.is_some() };
         } else if lossy && duty.by > now {
             duty.by = duty.by.max(now + patience);
         }
@@ -282,6 +282,17 @@ mod tests {
         assert_eq!(truth.duty(2, 4).sight, Online, "loopback has no cable");
         truth.change_host(1, 60_000, |host| host.plugged_in = true);
         assert_eq!((truth.duty(1, 0).sight, truth.duty(1, 0).by), (Online, 60_000 + truth.bounds.again));
+    }
+
+    #[test]
+    fn whoever_comes_back_behind_a_cut_cable_sees_nobody_and_is_believed_in_for_a_while_by_the_others() {
+        let mut truth = truth();
+        truth.set_state(1, State::Down { with_goodbye: false }, 40_000);
+        truth.set_state(1, State::Between, 49_000);
+        truth.change_host(2, 50_000, |host| host.plugged_in = false);
+        truth.set_state(1, State::Up, 50_100);
+        assert_eq!((truth.duty(1, 0).sight, truth.duty(1, 0).by), (Sight::Offline, 50_100 + truth.bounds.goodbye));
+        assert_eq!((truth.duty(0, 1).sight, truth.duty(0, 1).by), (Sight::Offline, 50_100 + truth.bounds.silent));
     }
 
     #[test]

@@ -226,9 +226,12 @@ fn there_is_room_to_say_more_until_256_kib_with_all_that_goes_around_them_are_on
         .map(|command| if let StreamCommand::Send(bytes) = command { bytes.len() } else { 0 })
         .sum();
     assert_eq!(sent, 256 * KIB);
-    alone.connection.sent(1);
+    assert!(!alone.connection.sent(1, Instant::ZERO), "nothing says yet that it was without room");
     assert!(alone.connection.has_room());
-    alone.connection.sent(usize::MAX);
+    assert!(!alone.connection.sent(1, millis(999)));
+    assert!(alone.connection.sent(1, secs(1)), "this waited for the peer");
+    assert!(alone.connection.sent(usize::MAX, secs(2)), "and so did this");
+    assert!(!alone.connection.sent(1, secs(9)), "all was taken meanwhile");
     assert!(alone.connection.has_room());
 }
 

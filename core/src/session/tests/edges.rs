@@ -475,6 +475,23 @@ fn what_came_before_the_end_counts_though_a_handshake_is_under_way() {
 }
 
 #[test]
+fn whoever_goes_on_talking_to_a_peer_that_is_gone_is_told_after_half_a_minute() {
+    let mut world = talking(33);
+    world.middle = Some(Box::new(|_| Fate::Become(Vec::new())));
+    let began = world.now;
+    let first = world.send(0, 1, "are you there?");
+    for _ in 0..2 {
+        world.run_for(Duration::from_secs(10));
+        world.send(0, 1, "hello?");
+    }
+    world.run_until(began + Duration::from_millis(29_900));
+    assert!(ends(&world, 0).is_empty(), "it may still answer");
+    world.run_until(began + Duration::from_millis(30_100));
+    assert_eq!(ends(&world, 0), [SessionEnd::Lost], "although the system took every message at once");
+    assert!(world.outcomes(0, first).is_empty(), "it is said again in the next session, if there is one soon");
+}
+
+#[test]
 fn nothing_is_given_out_to_a_stream_that_is_over() {
     let mut world = talking(27);
     world.slow = Some((0, Duration::from_secs(1)));
