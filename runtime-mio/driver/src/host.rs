@@ -27,10 +27,6 @@ use crate::threads::{Workers, list_interfaces};
 
 /// How many datagrams one socket may have handled in a turn.
 const RECEIVE_BUDGET: usize = 64;
-/// A loop that slept for less than this between two datagrams would have done better to stay awake,
-const BRISK: Duration = Duration::from_micros(20);
-/// and looks so many times more before it sleeps again. They take about as long as to fall asleep and to be woken.
-const LOOKS: u32 = 8;
 /// For how many microseconds jobs are run in a turn.
 const JOB_BUDGET: u32 = 500;
 /// How many results of other threads are taken in a turn.
@@ -64,8 +60,6 @@ pub struct Host<R: Reactor> {
     pub(crate) phase: Phase,
     /// The engine said so.
     pub(crate) stopped: bool,
-    /// When datagrams were handled last.
-    pub(crate) received: StdInstant,
     /// It lives a recorded life once more: nothing leaves it, and nothing is opened.
     pub(crate) replays: bool,
     pub(crate) batch: Batch,
@@ -255,7 +249,7 @@ impl<R: Reactor> Host<R> {
         self.ring(now)?;
         self.write(now);
         self.work();
-        self.receive(now);
+        self.receive();
         self.serve_streams();
         if self.sockets.changed {
             self.tell_interfaces();
@@ -345,20 +339,12 @@ impl<R: Reactor> Host<R> {
     }
 
     /// Lets each socket that may have something have its turn, once.
-    fn receive(&mut self, now: StdInstant) {
-        let waking = self.sockets.waking();
-        if waking == 0 {
-            return;
-        }
-        let looks = if now.saturating_duration_since(self.received) < BRISK { LOOKS } else { 0 };
+    fn receive(&mut self) {
         let mut batch = mem::take(&mut self.batch);
-        let mut any = false;
-        for _ in 0..waking {
+        for _ in 0..self.sockets.waking() {
             let Some((number, mut index)) = self.sockets.next() else { break };
             let mut looked_at = 0;
-            while looked_at < RECEIVE_BUDGET
-                && self.sockets.receive(index, &mut batch, if looked_at > 0 { looks } else { 0 })
-            {
+            while looked_at < RECEIVE_BUDGET && self.sockets.receive(index, &mut batch) {
                 for (meta, payload) in batch.datagrams() {
                     looked_at += 1;
                     let Some(arrival) = self.sockets.admit(index, meta, payload) else { continue };
@@ -371,13 +357,9 @@ impl<R: Reactor> Host<R> {
                     None => break,
                 }
             }
-            any |= looked_at > 0;
             self.sockets.settle(number);
         }
         self.batch = batch;
-        if any {
-            self.received = StdInstant::now();
-        }
     }
 
     fn serve_streams(&mut self) {

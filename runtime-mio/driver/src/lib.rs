@@ -20,8 +20,6 @@
 //! - A socket or stream that has nothing to do costs nothing, and thousands of them do not either: a turn looks only at those
 //!   that the event loop woke.
 //! - A node that has nothing to do does nothing: it wakes for its engine's deadlines, and to try again what failed.
-//! - In a flood it looks at a socket a few times more before it sleeps, for about as long as to fall asleep and to be woken would
-//!   take; after a pause of 20 µs it sleeps at once.
 //! - What is told to be stored is on the disk, if [`FileStore`] is the store: a power cut leaves each record as it was or as it is.
 //! - After the machine slept, peers and services are asked anew: on Linux at once, since the kernel wakes the node, elsewhere when
 //!   anything else does.

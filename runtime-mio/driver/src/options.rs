@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant as StdInstant;
 
 use landfall_core::{Config, ConfigError, Engine, Instant, Keyring, UnixTime};
 use tracing::warn;
@@ -225,7 +224,6 @@ impl NodeOptions {
             stopped: false,
             replays,
             batch: Batch::new(),
-            received: StdInstant::now(),
             piece: piece(),
         };
         // What the engine wants from its birth on, such as a record stored before it says a word.

@@ -63,18 +63,12 @@ impl<S: Source> Port<S> {
         })
     }
 
-    /// Receives what is there, up to a batch; `WouldBlock` when nothing is, after so many more looks.
-    pub(crate) fn receive(&mut self, batch: &mut Batch, looks: u32) -> io::Result<()> {
+    /// Receives what is there, up to a batch; `WouldBlock` when nothing is.
+    pub(crate) fn receive(&mut self, batch: &mut Batch) -> io::Result<()> {
         batch.filled = 0;
         let mut buffers = batch.buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
         let Self { source, state, .. } = self;
-        let mut left = looks;
-        batch.filled = loop {
-            match source.read(|socket| state.recv(UdpSockRef::from(socket), &mut buffers, &mut batch.meta)) {
-                Err(error) if left > 0 && error.kind() == io::ErrorKind::WouldBlock => left -= 1,
-                result => break result?,
-            }
-        };
+        batch.filled = source.read(|socket| state.recv(UdpSockRef::from(socket), &mut buffers, &mut batch.meta))?;
         if batch.filled < BATCH {
             source.drained();
         }
@@ -191,7 +185,6 @@ mod tests {
 
     use bytes::Bytes;
     use landfall_core::InterfaceAddress;
-    use socket2::Socket;
 
     use super::*;
     use crate::endpoint::Role;
@@ -232,56 +225,13 @@ mod tests {
         assert_eq!(counters.sent, sizes.len() as u64);
         let (mut batch, mut lengths) = (Batch::new(), Vec::new());
         // What is sent over loopback is there when it was sent.
-        while to.receive(&mut batch, 0).is_ok() {
+        while to.receive(&mut batch).is_ok() {
             for (meta, datagram) in batch.datagrams() {
                 assert_eq!((meta.addr, meta.dst_ip), (from.local, Some(to.local.ip())));
                 lengths.push(datagram.len());
             }
         }
         assert_eq!(lengths, sizes);
-    }
-
-    /// Counts the system calls that read.
-    #[derive(Debug)]
-    struct Counting<S>(S, u32);
-
-    impl<S: Source> Source for Counting<S> {
-        fn is_readable(&mut self) -> io::Result<bool> {
-            self.0.is_readable()
-        }
-
-        fn is_writable(&mut self) -> io::Result<bool> {
-            self.0.is_writable()
-        }
-
-        fn read<R>(&mut self, io: impl FnOnce(&Socket) -> io::Result<R>) -> io::Result<R> {
-            self.1 += 1;
-            self.0.read(io)
-        }
-
-        fn write<R>(&mut self, io: impl FnOnce(&Socket) -> io::Result<R>) -> io::Result<R> {
-            self.0.write(io)
-        }
-
-        fn look<R>(&self, look: impl FnOnce(&Socket) -> R) -> R {
-            self.0.look(look)
-        }
-    }
-
-    #[test]
-    fn an_empty_socket_is_looked_at_so_many_times_more_and_one_that_has_something_is_not() {
-        let Port { number, endpoint, local, source, queued, state, backlog, send_failures, receive_failures } = port();
-        let source = Counting(source, 0);
-        let mut to =
-            super::Port { number, endpoint, local, source, queued, state, backlog, send_failures, receive_failures };
-        let mut batch = Batch::new();
-        let empty = to.receive(&mut batch, 3).map_err(|error| error.kind());
-        assert_eq!((empty, to.source.1), (Err(io::ErrorKind::WouldBlock), 4));
-        port().send(transmit(to.local, vec![7; 9]), &mut DriverCounters::default());
-        assert!(to.receive(&mut batch, 3).is_ok() && batch.datagrams().count() == 1);
-        assert_eq!(to.source.1, 5);
-        assert!(to.receive(&mut batch, 0).is_err());
-        assert_eq!(to.source.1, 6);
     }
 
     #[cfg(target_os = "linux")]

@@ -197,15 +197,14 @@ impl<R: Reactor> Sockets<R> {
         self.ports.iter().any(Port::is_waiting)
     }
 
-    /// Receives a batch from a socket. False when there is nothing more to receive at present: the loop has not said that there
-    /// is, and `looks` at the socket itself found nothing either.
-    pub(crate) fn receive(&mut self, index: usize, batch: &mut Batch, looks: u32) -> bool {
+    /// Receives a batch from a socket. False when there is nothing more to receive at present.
+    pub(crate) fn receive(&mut self, index: usize, batch: &mut Batch) -> bool {
         let Some(port) = self.ports.get_mut(index) else { return false };
         // An error is readable, too: receiving tells what it is.
-        if looks == 0 && !port.source.is_readable().unwrap_or(true) {
+        if !port.source.is_readable().unwrap_or(true) {
             return false;
         }
-        let error = match port.receive(batch, looks) {
+        let error = match port.receive(batch) {
             Ok(()) => return true,
             Err(error) => error,
         };
