@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use landfall_core::{Command, CommandError, CommandId, Engine};
@@ -70,9 +71,13 @@ impl Node {
     /// # Errors
     /// When the system does not let us wait, or does not list its network interfaces at the start.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let own = self.timeout();
-        let timeout = own.into_iter().chain(timeout).min();
+        let mut timeout = self.timeout().into_iter().chain(timeout).min();
+        let rest = self.rest().filter(|rest| timeout.is_none_or(|timeout| timeout >= *rest));
         if let Some((poll, events)) = &mut self.poll {
+            if let Some(rest) = rest {
+                thread::sleep(rest);
+                timeout = Some(Duration::ZERO);
+            }
             match poll.poll(events, timeout) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 Ok(()) | Err(_) => {}
@@ -110,6 +115,13 @@ impl Node {
         let deadline = self.host.deadline()?;
         // mio rounds up to its own milliseconds, so the deadline has passed when it returns.
         Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// How long your loop, where it would poll, does best to sleep first and not listen, because datagrams come so fast that to be
+    /// woken for each would cost more than they do. [`Node::turn`] does so by itself. Nothing is lost by listening.
+    #[must_use]
+    pub fn rest(&self) -> Option<Duration> {
+        Some(self.host.rests_until()?.saturating_duration_since(Instant::now()))
     }
 
     /// What happened, the oldest first.

@@ -1,7 +1,8 @@
 //! The mio side of a host: sockets registered with a `Poll`, and what its events said of each.
 //!
 //! mio reports edges: once it said that a socket is readable, it says so again only after reading would have blocked. So each
-//! socket keeps what was last said, until it would block.
+//! socket keeps what was last said, until it would block. That a datagram can be sent is asked for only when one could not: an
+//! edge tells of both directions, and one that tells nothing but this, which nearly always holds, would wake the loop for nothing.
 
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -45,6 +46,8 @@ pub(crate) struct Registered {
     slot: usize,
     /// What was last said of it.
     ready: Arc<AtomicU8>,
+    /// Whether the poll is to say when it can be written to.
+    writes: bool,
     shared: Shared,
 }
 
@@ -124,7 +127,8 @@ impl Reactor for Shared {
             }
             slot
         };
-        let mut registered = Registered { io, slot, ready, shared: self.clone() };
+        let writes = matches!(kind, Kind::Stream | Kind::Dial);
+        let mut registered = Registered { io, slot, ready, writes, shared: self.clone() };
         registered.watch(true)?;
         Ok(registered)
     }
@@ -139,26 +143,33 @@ impl Registered {
     fn watch(&mut self, on: bool) -> io::Result<()> {
         let Inner { registry, first, .. } = &*self.shared.0;
         let token = mio::Token(first + self.slot);
-        let both = Interest::READABLE | Interest::WRITABLE;
+        let interest = interest(self.writes);
         match (&mut self.io, on) {
-            (Io::Datagrams(io), true) => registry.register(io, token, both),
+            (Io::Datagrams(io), true) => registry.register(io, token, interest),
             (Io::Datagrams(io), false) => registry.deregister(io),
-            (Io::Stream(io), true) => registry.register(io, token, both),
+            (Io::Stream(io), true) => registry.register(io, token, interest),
             (Io::Stream(io), false) => registry.deregister(io),
-            (Io::Listener(io), true) => registry.register(io, token, Interest::READABLE),
+            (Io::Listener(io), true) => registry.register(io, token, interest),
             (Io::Listener(io), false) => registry.deregister(io),
             #[cfg(unix)]
             (Io::Notifications(io), on) => {
                 use std::os::fd::AsRawFd;
                 let descriptor = io.as_raw_fd();
                 let mut source = mio::unix::SourceFd(&descriptor);
-                if on {
-                    registry.register(&mut source, token, Interest::READABLE)
-                } else {
-                    registry.deregister(&mut source)
-                }
+                if on { registry.register(&mut source, token, interest) } else { registry.deregister(&mut source) }
             }
         }
+    }
+
+    /// Whether the poll is to say when datagrams can be sent.
+    fn watch_writes(&mut self, on: bool) -> io::Result<()> {
+        let Io::Datagrams(io) = &mut self.io else { return Ok(()) };
+        if self.writes != on {
+            let Inner { registry, first, .. } = &*self.shared.0;
+            registry.reregister(io, mio::Token(first + self.slot), interest(on))?;
+            self.writes = on;
+        }
+        Ok(())
     }
 
     /// As mio wants it: on Windows it watches for the next edge only if it sees that something would block.
@@ -187,6 +198,10 @@ impl Registered {
     }
 }
 
+fn interest(writes: bool) -> Interest {
+    if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE }
+}
+
 impl Source for Registered {
     fn is_readable(&mut self) -> io::Result<bool> {
         Ok(self.ready.load(Ordering::Relaxed) & READABLE != 0)
@@ -205,16 +220,20 @@ impl Source for Registered {
     fn write<R>(&mut self, io: impl FnOnce(&Socket) -> io::Result<R>) -> io::Result<R> {
         let result = self.attempt(io);
         self.forget(WRITABLE, result.as_ref().err());
+        let blocks = result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        self.watch_writes(blocks)?;
         result
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn drained(&mut self) {
+    fn drained(&mut self) -> bool {
         // recvmmsg(2) stops short of what it was asked for only when the next one would block. A stream that came to its end
         // says so in the next read alone, so it has to be read on.
-        if let Io::Datagrams(_) = self.io {
+        let drained = matches!(self.io, Io::Datagrams(_));
+        if drained {
             self.ready.fetch_and(!READABLE, Ordering::Relaxed);
         }
+        drained
     }
 
     fn look<R>(&self, look: impl FnOnce(&Socket) -> R) -> R {
@@ -245,5 +264,61 @@ impl Wake for Bell {
         self.shared.lock().rung.push(self.token);
         // A poll that is gone has nobody who waits.
         let _ = self.shared.0.waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, UdpSocket as StdUdpSocket};
+    use std::time::Duration;
+
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    const WAKER: mio::Token = mio::Token(0);
+
+    struct Loop {
+        poll: Poll,
+        shared: Shared,
+    }
+
+    impl Loop {
+        fn new() -> Self {
+            let poll = Poll::new().unwrap();
+            let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER).unwrap());
+            let shared = Shared::new(poll.registry().try_clone().unwrap(), mio::Token(1), waker);
+            Self { poll, shared }
+        }
+
+        /// How many events there are within so many milliseconds.
+        fn events(&mut self, wait: u64) -> usize {
+            let mut events = Events::with_capacity(8);
+            self.poll.poll(&mut events, Some(Duration::from_millis(wait))).unwrap();
+            events.iter().filter_map(|event| self.shared.note(event)).count()
+        }
+    }
+
+    #[test]
+    fn a_socket_for_datagrams_is_told_that_it_can_send_only_after_it_could_not() {
+        let mut looped = Loop::new();
+        let socket = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let mut registered = looped.shared.register(socket.into(), Kind::Datagrams, Token::Port(7)).unwrap();
+        assert_eq!(looped.events(5), 0);
+        for _ in 0..2 {
+            let blocked = registered.write(|_| io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
+            assert!(blocked.is_err() && !registered.is_writable().unwrap());
+            assert_eq!(looped.events(5_000), 1);
+            assert!(registered.is_writable().unwrap());
+            let sent = registered.write(|socket| socket.send_to(b"x", &SocketAddr::from(address).into()));
+            assert_eq!(sent.unwrap(), 1);
+            // It comes back, and is told of once, and that it was read is not.
+            assert_eq!(looped.events(5_000), 1);
+            let mut buffer = [const { std::mem::MaybeUninit::uninit() }; 8];
+            assert_eq!(registered.read(|socket| socket.recv(&mut buffer)).unwrap(), 1);
+            assert_eq!(looped.events(5), 0);
+        }
     }
 }

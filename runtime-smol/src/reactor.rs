@@ -92,9 +92,10 @@ impl Source for Watched {
         look(self.io.get_ref())
     }
 
-    fn drained(&mut self) {
+    fn drained(&mut self) -> bool {
         // The reactor says if that was not all.
         self.readable = false;
+        true
     }
 }
 

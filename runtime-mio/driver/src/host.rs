@@ -17,6 +17,7 @@ use crate::counters::DriverCounters;
 use crate::interfaces::interfaces;
 use crate::journal::Journal;
 use crate::links::Links;
+use crate::pace::{self, Pace};
 use crate::port::Batch;
 use crate::reactor::{Reactor, Token};
 use crate::results::{Done, Results};
@@ -63,6 +64,9 @@ pub struct Host<R: Reactor> {
     /// It lives a recorded life once more: nothing leaves it, and nothing is opened.
     pub(crate) replays: bool,
     pub(crate) batch: Batch,
+    pub(crate) pace: Pace,
+    /// Sockets let datagrams gather until then.
+    pub(crate) rests_until: Option<StdInstant>,
     pub(crate) piece: Vec<u8>,
 }
 
@@ -154,13 +158,23 @@ impl<R: Reactor> Host<R> {
                 let engine = self.engine.poll_timeout().map(|deadline| self.clock.at(deadline));
                 let stop = if let Phase::Stopping(by) = self.phase { Some(by) } else { None };
                 let store = self.desk.journal.as_ref().and_then(Journal::deadline);
-                [engine, self.sockets.retry(), self.streams.deadline(), self.links.deadline(), store, stop]
+                let (sockets, streams) = (self.sockets.retry(), self.streams.deadline());
+                [engine, sockets, streams, self.links.deadline(), store, stop, self.rests_until]
             }
-            Phase::Flushing(by) => [Some(by.min(StdInstant::now() + FLUSH_INTERVAL)), None, None, None, None, None],
-            Phase::Storing(by) => [Some(by), None, None, None, None, None],
-            Phase::Over => [None; 6],
+            Phase::Flushing(by) => {
+                [Some(by.min(StdInstant::now() + FLUSH_INTERVAL)), None, None, None, None, None, None]
+            }
+            Phase::Storing(by) => [Some(by), None, None, None, None, None, None],
+            Phase::Over => [None; 7],
         };
         deadlines.into_iter().flatten().min()
+    }
+
+    /// Until when a loop that would wait now does best not to listen, because datagrams come so fast that to be woken for each
+    /// would cost more than they do. It is the [deadline](Self::deadline), too, or comes after it. Nothing is lost by listening.
+    #[must_use]
+    pub fn rests_until(&self) -> Option<StdInstant> {
+        self.rests_until.filter(|_| !self.is_busy())
     }
 
     /// Whether the node has stopped, said its goodbyes, and stored what it had to.
@@ -249,12 +263,13 @@ impl<R: Reactor> Host<R> {
         self.ring(now)?;
         self.write(now);
         self.work();
-        self.receive();
+        self.receive(now);
         self.serve_streams();
         if self.sockets.changed {
             self.tell_interfaces();
         }
         if self.has_stopped() {
+            self.rests_until = None;
             self.phase = Phase::Flushing(StdInstant::now() + FLUSH_PATIENCE);
             self.end();
         }
@@ -339,12 +354,18 @@ impl<R: Reactor> Host<R> {
     }
 
     /// Lets each socket that may have something have its turn, once.
-    fn receive(&mut self) {
+    fn receive(&mut self, now: StdInstant) {
         let mut batch = mem::take(&mut self.batch);
+        let mut received = 0;
+        self.sockets.reap();
         for _ in 0..self.sockets.waking() {
             let Some((number, mut index)) = self.sockets.next() else { break };
-            let mut looked_at = 0;
-            while looked_at < RECEIVE_BUDGET && self.sockets.receive(index, &mut batch) {
+            let (mut looked_at, mut more) = (0, true);
+            while more && looked_at < RECEIVE_BUDGET {
+                more = self.sockets.receive(index, &mut batch).unwrap_or_else(|| {
+                    batch.clear();
+                    false
+                });
                 for (meta, payload) in batch.datagrams() {
                     looked_at += 1;
                     let Some(arrival) = self.sockets.admit(index, meta, payload) else { continue };
@@ -357,9 +378,21 @@ impl<R: Reactor> Host<R> {
                     None => break,
                 }
             }
-            self.sockets.settle(number);
+            received += looked_at;
+            if looked_at > 0 {
+                self.pace.received(looked_at, now);
+            }
+            if !more && self.pace.is_fast() {
+                self.sockets.gather(number);
+            } else {
+                self.sockets.settle(number);
+            }
+        }
+        if received == 0 {
+            self.pace.received(0, now);
         }
         self.batch = batch;
+        self.rests_until = self.sockets.gathers().then(|| StdInstant::now() + pace::REST);
     }
 
     fn serve_streams(&mut self) {
@@ -434,4 +467,62 @@ impl std::fmt::Debug for Desk {
 /// Room for what one system call reads from a stream.
 pub(crate) fn piece() -> Vec<u8> {
     vec![0; PIECE]
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::net::{Ipv4Addr, UdpSocket};
+
+    use landfall_core::{Config, InterfaceKind, Selection};
+
+    use super::*;
+    use crate::options::NodeOptions;
+    use crate::polled::Polled;
+
+    /// One that uses loopback and is known to nobody, with its sockets open.
+    fn host(reactor: &Polled) -> Host<Polled> {
+        let lo = interfaces().unwrap().into_iter().find(|it| it.kind == InterfaceKind::Loopback).unwrap();
+        let config =
+            Config { interfaces: Selection::Only(vec![lo.name]), ipv6: false, dns_sd: false, ..Config::observer() };
+        let mut host = NodeOptions::observer(config).host(reactor, false).unwrap();
+        while host.engine().interfaces().first().is_none_or(|lo| lo.beacon_port == 0) || host.is_busy() {
+            host.turn().unwrap();
+        }
+        host
+    }
+
+    #[test]
+    fn in_a_flood_datagrams_gather_without_a_word_of_the_loop_and_after_it_each_is_told_again() {
+        let reactor = Polled::default();
+        let mut host = host(&reactor);
+        let to = (Ipv4Addr::LOCALHOST, host.engine().interfaces()[0].beacon_port);
+        let from = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let send = |count| (0..count).for_each(|_| assert_eq!(from.send_to(b"x", to).unwrap(), 1));
+        let told = |wait| reactor.wait(StdInstant::now() + Duration::from_millis(wait));
+        send(1);
+        let token = told(5_000)[0];
+        host.wake(token);
+        host.turn().unwrap();
+        assert_eq!((host.counters().received, host.rests_until()), (1, None));
+
+        send(32);
+        assert!(told(5_000).contains(&token));
+        host.wake(token);
+        host.turn().unwrap();
+        assert_eq!(host.counters().received, 33);
+        let until = host.rests_until().expect("it rests");
+        assert!(until <= StdInstant::now() + pace::REST && host.deadline() <= Some(until));
+        send(1);
+        assert!(!told(5).contains(&token));
+        host.turn().unwrap();
+        assert_eq!(host.counters().received, 34);
+        while host.rests_until().is_some() {
+            host.turn().unwrap();
+        }
+        send(1);
+        assert!(told(5_000).contains(&token));
+        host.wake(token);
+        host.turn().unwrap();
+        assert_eq!((host.counters().received, host.is_busy()), (35, false));
+    }
 }

@@ -20,6 +20,7 @@
 //! - A socket or stream that has nothing to do costs nothing, and thousands of them do not either: a turn looks only at those
 //!   that the event loop woke.
 //! - A node that has nothing to do does nothing: it wakes for its engine's deadlines, and to try again what failed.
+//! - Where datagrams come by the ten thousand a second, the loop lets them gather for 150 µs instead of being woken for each.
 //! - What is told to be stored is on the disk, if [`FileStore`] is the store: a power cut leaves each record as it was or as it is.
 //! - After the machine slept, peers and services are asked anew: on Linux at once, since the kernel wakes the node, elsewhere when
 //!   anything else does.
@@ -38,7 +39,6 @@ mod endpoint;
 mod file_error;
 mod file_store;
 pub mod files;
-mod fragments;
 mod host;
 mod interfaces;
 mod journal;
@@ -47,6 +47,7 @@ mod links;
 mod listener;
 mod notice;
 mod options;
+mod pace;
 #[cfg(all(test, unix))]
 mod polled;
 mod port;
@@ -59,6 +60,7 @@ mod stream;
 mod streams;
 mod tap;
 mod threads;
+mod tuning;
 
 pub use counters::{DriverCounters, StreamCounters};
 pub use file_error::{FileError, FileErrorCause};

@@ -15,6 +15,7 @@ use crate::interfaces::interfaces;
 use crate::journal::Journal;
 use crate::links::Links;
 use crate::listener::{Listener, SESSION_PORT};
+use crate::pace::Pace;
 use crate::port::Batch;
 use crate::reactor::{Reactor, Source, Token};
 use crate::replay::Replay;
@@ -224,6 +225,8 @@ impl NodeOptions {
             stopped: false,
             replays,
             batch: Batch::new(),
+            pace: Pace::new(std::time::Instant::now()),
+            rests_until: None,
             piece: piece(),
         };
         // What the engine wants from its birth on, such as a record stored before it says a word.

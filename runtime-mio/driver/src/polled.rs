@@ -107,7 +107,8 @@ impl Source for Rc<Entry> {
         look(&self.socket)
     }
 
-    fn drained(&mut self) {
+    fn drained(&mut self) -> bool {
         self.readable.set(Is::Unready);
+        true
     }
 }

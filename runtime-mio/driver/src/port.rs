@@ -11,8 +11,8 @@ use tracing::{debug, info, trace, warn};
 
 use crate::counters::DriverCounters;
 use crate::endpoint::Endpoint;
-use crate::fragments;
 use crate::reactor::{Kind, Reactor, Source, Token};
+use crate::tuning;
 
 /// How many datagrams wait for a socket that is not ready to send; over it the oldest are lost.
 const BACKLOG: usize = 64;
@@ -32,6 +32,8 @@ pub(crate) struct Port<S> {
     pub(crate) source: S,
     /// It stands in the queue of those that can do something.
     pub(crate) queued: bool,
+    /// It let datagrams gather, so that the loop was not asked whether there are any.
+    pub(crate) gathered: bool,
     state: UdpSocketState,
     backlog: VecDeque<Transmit>,
     send_failures: u32,
@@ -45,8 +47,9 @@ impl<S: Source> Port<S> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         if endpoint.channel() == Channel::Mdns {
-            fragments::allow(&socket, local.is_ipv4())?;
+            tuning::allow_fragments(&socket, local.is_ipv4())?;
         }
+        tuning::tell_less(&socket, local.is_ipv4());
         debug!(interface = ?endpoint.name, index = endpoint.interface, %local, role = ?endpoint.role, "opened a socket");
         let backlog = VecDeque::new();
         let source = reactor.register(socket, Kind::Datagrams, Token::Port(number))?;
@@ -56,6 +59,7 @@ impl<S: Source> Port<S> {
             local,
             source,
             queued: false,
+            gathered: false,
             state,
             backlog,
             send_failures: 0,
@@ -63,17 +67,15 @@ impl<S: Source> Port<S> {
         })
     }
 
-    /// Receives what is there, up to a batch; `WouldBlock` when nothing is.
-    pub(crate) fn receive(&mut self, batch: &mut Batch) -> io::Result<()> {
+    /// Receives what is there, up to a batch; `WouldBlock` when nothing is. Whether there may be more.
+    pub(crate) fn receive(&mut self, batch: &mut Batch) -> io::Result<bool> {
         batch.filled = 0;
         let mut buffers = batch.buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
         let Self { source, state, .. } = self;
         batch.filled = source.read(|socket| state.recv(UdpSockRef::from(socket), &mut buffers, &mut batch.meta))?;
-        if batch.filled < BATCH {
-            source.drained();
-        }
+        let drained = batch.filled < BATCH && source.drained();
         self.receive_failures = 0;
-        Ok(())
+        Ok(!drained)
     }
 
     /// Sends, now or when the socket can.
@@ -90,10 +92,16 @@ impl<S: Source> Port<S> {
         self.backlog.push_back(transmit);
     }
 
+    /// Whether receiving may be worth a try; if not, the loop says when it is.
+    pub(crate) fn is_readable(&mut self) -> bool {
+        // An error is readable, too: receiving tells what it is.
+        self.gathered || self.source.is_readable().unwrap_or(true)
+    }
+
     /// Whether it can do something now; if not, the loop says when it can.
     pub(crate) fn is_ready(&mut self) -> bool {
-        // An error is readable, too: receiving tells what it is. Both are asked, so that both are waited for.
-        let can_read = self.source.is_readable().unwrap_or(true);
+        // Both are asked, so that both are waited for.
+        let can_read = self.is_readable();
         let can_write = self.is_waiting() && self.source.is_writable().unwrap_or(true);
         can_read || can_write
     }
@@ -162,6 +170,10 @@ impl Batch {
             meta: [RecvMeta::default(); BATCH],
             filled: 0,
         }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.filled = 0;
     }
 
     /// The datagrams of the last batch, each by itself: the kernel may have put several of one source into one buffer.

@@ -56,8 +56,10 @@ pub trait Source: fmt::Debug {
     fn look<R>(&self, look: impl FnOnce(&Socket) -> R) -> R;
 
     /// Less came than there was room for: fewer bytes of a stream, or fewer datagrams. A loop that is asked anew after each
-    /// read takes this for `WouldBlock`; an edge-triggered one only where the system has seen it.
-    fn drained(&mut self) {}
+    /// read takes this for `WouldBlock`; an edge-triggered one only where the system has seen it. Whether it did.
+    fn drained(&mut self) -> bool {
+        false
+    }
 }
 
 /// What kind of socket it is, for loops that have a type for each.

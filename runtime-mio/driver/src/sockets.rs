@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 use crate::counters::DriverCounters;
 use crate::endpoint::{Endpoint, Families, Role};
 use crate::port::{Batch, Port};
-use crate::reactor::{Reactor, Source};
+use crate::reactor::Reactor;
 
 /// An address that is not there is tried again so often,
 const SOON: Duration = Duration::from_millis(200);
@@ -40,6 +40,8 @@ pub(crate) struct Sockets<R: Reactor> {
     opened: u64,
     /// Those that can do something, in the order of their turns.
     queue: VecDeque<u64>,
+    /// Those that let datagrams gather.
+    gathering: Vec<u64>,
     troubles: Vec<Trouble>,
     /// The addresses of each interface in use.
     own: BTreeMap<u32, Vec<IpAddr>>,
@@ -66,6 +68,7 @@ impl<R: Reactor> Sockets<R> {
             ports: Vec::new(),
             opened: 0,
             queue: VecDeque::new(),
+            gathering: Vec::new(),
             troubles: Vec::new(),
             own: BTreeMap::new(),
             changed: false,
@@ -157,6 +160,27 @@ impl<R: Reactor> Sockets<R> {
         }
     }
 
+    /// Ends a turn in which it gave all it had: it lets datagrams gather until they are reaped. The loop is not asked to say when
+    /// one comes, and may say so all the same.
+    pub(crate) fn gather(&mut self, number: u64) {
+        self.gathering.push(number);
+    }
+
+    /// Whether there are any that gather.
+    pub(crate) fn gathers(&self) -> bool {
+        !self.gathering.is_empty()
+    }
+
+    /// Those that let datagrams gather may have some.
+    pub(crate) fn reap(&mut self) {
+        while let Some(number) = self.gathering.pop() {
+            if let Some(port) = self.ports.iter_mut().find(|port| port.number == number) {
+                port.gathered = true;
+                self.wake(number);
+            }
+        }
+    }
+
     /// How many stand in the queue.
     pub(crate) fn waking(&self) -> usize {
         self.queue.len()
@@ -197,15 +221,16 @@ impl<R: Reactor> Sockets<R> {
         self.ports.iter().any(Port::is_waiting)
     }
 
-    /// Receives a batch from a socket. False when there is nothing more to receive at present.
-    pub(crate) fn receive(&mut self, index: usize, batch: &mut Batch) -> bool {
-        let Some(port) = self.ports.get_mut(index) else { return false };
-        // An error is readable, too: receiving tells what it is.
-        if !port.source.is_readable().unwrap_or(true) {
-            return false;
+    /// Receives a batch from a socket, and whether there may be more. None when there is nothing at present.
+    pub(crate) fn receive(&mut self, index: usize, batch: &mut Batch) -> Option<bool> {
+        let port = self.ports.get_mut(index)?;
+        if !port.is_readable() {
+            return None;
         }
-        let error = match port.receive(batch) {
-            Ok(()) => return true,
+        let received = port.receive(batch);
+        port.gathered &= *received.as_ref().unwrap_or(&false);
+        let error = match received {
+            Ok(more) => return Some(more),
             Err(error) => error,
         };
         match error.kind() {
@@ -220,7 +245,7 @@ impl<R: Reactor> Sockets<R> {
                 }
             }
         }
-        false
+        None
     }
 
     /// The datagram as the engine wants it, unless it is too long or arrived on another interface than the socket serves.
