@@ -6,6 +6,9 @@ use crate::io::{Action, Event, StreamCommand, StreamId, Transmit};
 use crate::job::{Job, JobId, Task};
 use crate::record::{CommitId, Record};
 
+/// For how many actions there is room once all were taken.
+const KEPT: usize = 64;
+
 /// Collects what the machines decide, in the order they decide it.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -42,6 +45,32 @@ impl Outbox {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() {
+            self.actions.shrink_to(KEPT);
+        }
+        action
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Task;
+
+    #[test]
+    fn room_for_a_crowd_is_given_back_once_all_was_taken_and_room_for_a_few_is_not() {
+        let mut out = Outbox::default();
+        let mut room_after = |count| {
+            for _ in 0..count {
+                out.job(Task::Sign { message: alloc::vec![] });
+            }
+            while out.pop().is_some() {}
+            out.actions.capacity()
+        };
+        let few = room_after(40);
+        assert!((40..=KEPT).contains(&few), "{few}");
+        assert_eq!(room_after(1000), KEPT);
+        assert_eq!(room_after(3), KEPT);
     }
 }

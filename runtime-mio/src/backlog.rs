@@ -8,6 +8,8 @@ use landfall_driver::Notice;
 
 /// How many events wait to be read before the oldest are lost.
 const BACKLOG: usize = 4096;
+/// For how many there is room once all were read.
+const KEPT: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
@@ -31,7 +33,11 @@ impl Backlog {
         if self.missed > 0 {
             return Some(Notice::Missed(mem::take(&mut self.missed)));
         }
-        self.events.pop_front().map(Notice::Event)
+        let event = self.events.pop_front();
+        if event.is_none() {
+            self.events.shrink_to(KEPT);
+        }
+        event.map(Notice::Event)
     }
 }
 

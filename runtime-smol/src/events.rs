@@ -10,6 +10,8 @@ use smol::channel::{Receiver, Sender, bounded};
 
 /// How many events wait for a subscriber before the oldest are lost.
 const BACKLOG: usize = 1024;
+/// For how many there is room once all were read.
+const KEPT: usize = 64;
 
 /// The events of a node from the moment of subscription on. Dropping it ends the subscription.
 #[derive(Debug)]
@@ -37,7 +39,11 @@ impl Events {
         if waiting.missed > 0 {
             return Some(Notice::Missed(std::mem::take(&mut waiting.missed)));
         }
-        waiting.events.pop_front().map(Notice::Event)
+        let event = waiting.events.pop_front();
+        if event.is_none() {
+            waiting.events.shrink_to(KEPT);
+        }
+        event.map(Notice::Event)
     }
 }
 

@@ -36,6 +36,8 @@ const UNKNOWN_PER_SECOND: u32 = 250;
 const BURST_SECONDS: u32 = 2;
 /// Frames whose verification is under way.
 const MAX_PENDING: usize = 1024;
+/// and for how many there is room once none is left.
+const PENDING_KEPT: usize = 64;
 /// A frame of ours that is older than our start may still be on its way; later ones of another instance are a clone's.
 const CLONE_GRACE: Duration = Duration::from_secs(5);
 /// An alarm that lasts is worth one line a minute.
@@ -245,7 +247,11 @@ impl Intake {
     /// The frame that this job was to check. Not to be asked for twice.
     pub(crate) fn checked(&mut self, job: JobId) -> Option<Pending> {
         let at = self.pending.binary_search_by_key(&job, |(waiting, _)| *waiting).ok()?;
-        self.pending.remove(at).map(|(_, pending)| pending)
+        let (_, pending) = self.pending.remove(at)?;
+        if self.pending.is_empty() {
+            self.pending.shrink_to(PENDING_KEPT);
+        }
+        Some(pending)
     }
 
     /// A verification's result: what the frame says, if its signature holds and its body is in order.

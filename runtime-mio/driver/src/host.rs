@@ -32,6 +32,8 @@ const RECEIVE_BUDGET: usize = 64;
 const JOB_BUDGET: u32 = 500;
 /// How many results of other threads are taken in a turn.
 const RESULT_BUDGET: usize = 64;
+/// For how many jobs and events there is room once all were taken: what a crowd that comes back needs is not kept.
+const KEPT: usize = 64;
 /// How long an engine that was told to stop may take; it promises 200 ms.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the last datagrams, and the last of what streams send, may take to leave,
@@ -132,7 +134,11 @@ impl<R: Reactor> Host<R> {
 
     /// What happened since this was asked last; to be asked until there is nothing more after each turn and command.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.desk.events.pop_front()
+        let event = self.desk.events.pop_front();
+        if event.is_none() {
+            self.desk.events.shrink_to(KEPT);
+        }
+        event
     }
 
     /// Whether the next turn should come without waiting.
@@ -350,6 +356,9 @@ impl<R: Reactor> Host<R> {
             spent += job.cost();
             let done = job.run(&*self.desk.keyring);
             self.feed(Input::Job(done));
+        }
+        if self.desk.jobs.is_empty() {
+            self.desk.jobs.shrink_to(KEPT);
         }
     }
 

@@ -12,6 +12,7 @@ use landfall_testvectors::lab::{Lab, Skip};
 use crate::bounds::Bounds;
 use crate::churn::{Churn, Deed, Saying};
 use crate::clock::now;
+use crate::figures::weight;
 use crate::judge::Judge;
 use crate::messages::seconds;
 use crate::plan::{Millis, Number, Plan, Runtime};
@@ -164,7 +165,7 @@ impl Soak {
             }
             if was_quiet && !quiet && warm.is_none() {
                 warm = Some(self.judge.health.clone());
-                self.judge.figures.warm = self.judge.health.values().map(|health| health.resident).sum();
+                self.judge.figures.warm = Some(weight(&self.judge.health));
             }
             was_quiet = quiet;
             while let Some(deed) = self.churn.deed(now(), quiet, &self.judge.truth) {
@@ -294,7 +295,7 @@ impl Soak {
         let time = self.time() / 1000;
         let truth = &self.judge.truth;
         let (right, due) = self.judge.seen.values().fold((0, 0), |sum, seen| (sum.0 + seen.0, sum.1 + seen.1));
-        let memory: u64 = self.judge.health.values().map(|health| health.resident).sum();
+        let (_, memory) = weight(&self.judge.health);
         let figures = &self.judge.figures;
         let mut line = format!(
             "{:2}:{:02}  {} of {} up  {right} of {due} sights  {} messages  {} starts {} stops {} kills  {} MiB",

@@ -31,9 +31,9 @@ pub(crate) struct Figures {
     busiest: (u64, u64),
     /// Those that have been told to say goodbye.
     pub(crate) stopping: BTreeSet<Number>,
-    /// Memory of all processes after the warm-up and at the end, in KiB, and for how many nodes.
-    pub(crate) warm: u64,
-    end: u64,
+    /// The [weight] of all processes after the warm-up, if there was one, and at the end, and for how many nodes.
+    pub(crate) warm: Option<(u64, u64)>,
+    end: (u64, u64),
     nodes: Number,
 }
 
@@ -51,17 +51,18 @@ impl Figures {
     }
 
     pub(crate) fn at_end(&mut self, health: &BTreeMap<u8, Health>, nodes: Number) {
-        self.end = health.values().map(|health| health.resident).sum();
+        self.end = weight(health);
         self.nodes = nodes;
     }
 
     fn memory(&self) -> String {
         let nodes = u64::from(self.nodes.max(1));
+        let say = |(allocated, resident): (u64, u64)| {
+            format!("{} KiB in use ({} KiB resident)", allocated / nodes, resident / nodes)
+        };
         match self.warm {
-            0 => format!("{} KiB of memory per node at the end", self.end / nodes),
-            warm => {
-                format!("{} KiB of memory per node after the warm-up, {} at the end", warm / nodes, self.end / nodes)
-            }
+            None => format!("memory per node: {} at the end", say(self.end)),
+            Some(warm) => format!("memory per node: {} after the warm-up, {} at the end", say(warm), say(self.end)),
         }
     }
 
@@ -97,6 +98,11 @@ impl Figures {
         lines.extend(self.quoted.iter().map(|line| format!("    {line}")));
         lines
     }
+}
+
+/// What all processes have allocated, and what of them is resident, in KiB.
+pub(crate) fn weight(health: &BTreeMap<u8, Health>) -> (u64, u64) {
+    health.values().fold((0, 0), |sum, health| (sum.0 + health.allocated, sum.1 + health.resident))
 }
 
 /// The median, the 99th percentile and the worst.

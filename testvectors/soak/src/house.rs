@@ -1,6 +1,7 @@
 //! One process on one host, with its share of the nodes in it, each on a thread of its own. It does what the director orders on
 //! standard input, and says on standard output what its nodes do; when there are no more orders it leaves.
 
+use std::alloc::System;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::panic;
@@ -9,12 +10,16 @@ use std::sync::Arc;
 
 use rustix::param::page_size;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Stats, StatsAlloc};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::clock::WallClock;
 use crate::life::{Ask, Home, Life};
 use crate::plan::{Number, People, Plan};
 use crate::talk::{Health, Order, Teller, What};
+
+#[global_allocator]
+static MEMORY: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Runs until there are no more orders.
 pub(crate) fn run(plan: &str) -> ExitCode {
@@ -91,7 +96,9 @@ fn health() -> Health {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     let files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
-    Health { resident: pages * page_size() as u64 / 1024, files }
+    let Stats { bytes_allocated, bytes_deallocated, .. } = MEMORY.stats();
+    let allocated = bytes_allocated.saturating_sub(bytes_deallocated) as u64 / 1024;
+    Health { allocated, resident: pages * page_size() as u64 / 1024, files }
 }
 
 /// Has the director told of every panic, in any thread, and of every line of the log that warns or worse.

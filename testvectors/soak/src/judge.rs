@@ -169,13 +169,17 @@ impl Judge {
     pub(crate) fn weigh(&mut self, before: &BTreeMap<u8, Health>, now: Millis) {
         for (house, after) in self.health.clone() {
             let Some(before) = before.get(&house) else { continue };
-            let most = before.resident + before.resident * GROWTH / 100 + GROWTH_BESIDES;
-            if after.resident > most {
-                let what = format!(
-                    "its process has grown from {} to {} KiB; {GROWTH} % and {GROWTH_BESIDES} KiB are allowed",
-                    before.resident, after.resident
-                );
-                self.broken_at(Promise::MemoryIsFlat, host(house), now, what);
+            let kept = KEPT_PER_NODE * u64::try_from(self.housed(house)).unwrap_or(u64::MAX);
+            let kinds = [
+                ("its memory in use has", before.allocated, after.allocated, GROWTH),
+                ("its process has", before.resident, after.resident, GROWTH_OF_PROCESS),
+            ];
+            for (which, before, after, percent) in kinds {
+                if after > before + before * percent / 100 + kept {
+                    let what =
+                        format!("{which} grown from {before} to {after} KiB; {percent} % and {kept} KiB are allowed");
+                    self.broken_at(Promise::MemoryIsFlat, host(house), now, what);
+                }
             }
         }
     }
@@ -307,7 +311,7 @@ impl Judge {
     fn feel(&mut self, house: u8, health: Health, at: Millis) {
         self.health.insert(house, health);
         let here = |node: &Number| self.plan.host(*node) == house;
-        let nodes = self.plan.numbers().filter(here).count();
+        let nodes = self.housed(house);
         let sessions: usize = self.sessions.iter().filter(|(node, _)| here(node)).map(|(_, count)| count).sum();
         let most = FILES + FILES_PER_NODE * nodes + FILES_PER_SESSION * sessions;
         self.figures.files = self.figures.files.max(health.files);
@@ -315,6 +319,11 @@ impl Judge {
             let what = format!("has {} open files for {nodes} nodes and {sessions} sessions", health.files);
             self.broken_at(Promise::FewFiles, host(house), at, what);
         }
+    }
+
+    /// How many nodes live there.
+    fn housed(&self, house: u8) -> usize {
+        self.plan.numbers().filter(|node| self.plan.host(*node) == house).count()
     }
 
     fn broken_if(&mut self, promise: Promise, node: Number, at: Millis, what: Option<String>) {
@@ -343,10 +352,14 @@ fn host(house: u8) -> String {
     format!("host {house}")
 }
 
-/// By how much a process may grow after the warm-up: its memory, in percent and in KiB besides. Messages and peers' records
-/// come and go, and what an allocator gives back it does not give back at once.
+/// By how many percent what a process has allocated may grow after the warm-up, as what it holds for a moment does,
 const GROWTH: u64 = 15;
-const GROWTH_BESIDES: u64 = 4 * 1024;
+/// and by how many KiB for each of its nodes, which keeps for long up to 256 messages, a link to whomever it ever talked to, and
+/// those that went for good as peers that it knows.
+const KEPT_PER_NODE: u64 = 128;
+/// By how many the process itself: when a crowd comes back a node has much to do at once, and what is freed then an allocator
+/// keeps for the next time.
+const GROWTH_OF_PROCESS: u64 = 100;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ pub(crate) enum Promise {
     /// What was delivered has arrived, once and in order; what was sent comes to an end; between two that nothing disturbs
     /// it is delivered.
     Messages,
-    /// A process with the same nodes in it does not grow.
+    /// A process with the same nodes in it has not allocated more and more.
     MemoryIsFlat,
     /// No thread panics, and no node ends by itself, hangs, or does not end when it is told to.
     NoPanic,

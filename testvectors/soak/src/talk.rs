@@ -128,7 +128,9 @@ pub(crate) struct Seen {
 /// How a house's process is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Health {
-    /// Resident memory, in KiB.
+    /// Memory that it has allocated and not freed, in KiB.
+    pub(crate) allocated: u64,
+    /// Resident memory, in KiB: what the allocator keeps for later is in it, too.
     pub(crate) resident: u64,
     pub(crate) files: usize,
 }

@@ -103,13 +103,16 @@ fn a_loop_that_turns_for_nothing_a_panic_an_error_and_an_end_are_found() {
 #[test]
 fn a_process_that_grows_or_leaks_files_is_found() {
     let mut judge = judge();
-    let health = |resident, files| What::Health(Health { resident, files });
-    hear(&mut judge, START, health(100_000, 80));
+    let health = |allocated, resident, files| What::Health(Health { allocated, resident, files });
+    hear(&mut judge, START, health(50_000, 100_000, 80));
     let before = judge.health.clone();
-    hear(&mut judge, START, health(115_000, 80));
+    hear(&mut judge, START, health(57_628, 200_128, 80));
     judge.weigh(&before, START);
     assert_broken(&judge, &[]);
-    hear(&mut judge, START, health(130_000, 200));
+    hear(&mut judge, START, health(57_629, 100_000, 200));
     judge.weigh(&before, START);
     assert_broken(&judge, &[Promise::FewFiles, Promise::MemoryIsFlat]);
+    hear(&mut judge, START, health(50_000, 200_129, 80));
+    judge.weigh(&before, START);
+    assert_broken(&judge, &[Promise::FewFiles, Promise::MemoryIsFlat, Promise::MemoryIsFlat]);
 }
