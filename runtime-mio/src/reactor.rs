@@ -269,7 +269,7 @@ impl Wake for Bell {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr, UdpSocket as StdUdpSocket};
+    use std::net::{Ipv4Addr, UdpSocket as StdUdpSocket};
     use std::time::Duration;
 
     use mio::{Events, Poll};
@@ -312,7 +312,7 @@ mod tests {
             assert!(blocked.is_err() && !registered.is_writable().unwrap());
             assert_eq!(looped.events(5_000), 1);
             assert!(registered.is_writable().unwrap());
-            let sent = registered.write(|socket| socket.send_to(b"x", &SocketAddr::from(address).into()));
+            let sent = registered.write(|socket| socket.send_to(b"x", &address.into()));
             assert_eq!(sent.unwrap(), 1);
             // It comes back, and is told of once, and that it was read is not.
             assert_eq!(looped.events(5_000), 1);
