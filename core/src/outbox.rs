@@ -45,11 +45,10 @@ impl Outbox {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
-        if action.is_none() {
+        if self.actions.is_empty() && self.actions.capacity() > KEPT {
             self.actions.shrink_to(KEPT);
         }
-        action
+        self.actions.pop_front()
     }
 }
 

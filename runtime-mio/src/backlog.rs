@@ -33,11 +33,10 @@ impl Backlog {
         if self.missed > 0 {
             return Some(Notice::Missed(mem::take(&mut self.missed)));
         }
-        let event = self.events.pop_front();
-        if event.is_none() {
+        if self.events.is_empty() && self.events.capacity() > KEPT {
             self.events.shrink_to(KEPT);
         }
-        event.map(Notice::Event)
+        self.events.pop_front().map(Notice::Event)
     }
 }
 

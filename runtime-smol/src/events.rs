@@ -39,11 +39,10 @@ impl Events {
         if waiting.missed > 0 {
             return Some(Notice::Missed(std::mem::take(&mut waiting.missed)));
         }
-        let event = waiting.events.pop_front();
-        if event.is_none() {
+        if waiting.events.is_empty() && waiting.events.capacity() > KEPT {
             waiting.events.shrink_to(KEPT);
         }
-        event.map(Notice::Event)
+        waiting.events.pop_front().map(Notice::Event)
     }
 }
 

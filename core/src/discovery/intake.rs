@@ -248,7 +248,7 @@ impl Intake {
     pub(crate) fn checked(&mut self, job: JobId) -> Option<Pending> {
         let at = self.pending.binary_search_by_key(&job, |(waiting, _)| *waiting).ok()?;
         let (_, pending) = self.pending.remove(at)?;
-        if self.pending.is_empty() {
+        if self.pending.is_empty() && self.pending.capacity() > PENDING_KEPT {
             self.pending.shrink_to(PENDING_KEPT);
         }
         Some(pending)

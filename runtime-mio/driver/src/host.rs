@@ -134,11 +134,10 @@ impl<R: Reactor> Host<R> {
 
     /// What happened since this was asked last; to be asked until there is nothing more after each turn and command.
     pub fn next_event(&mut self) -> Option<Event> {
-        let event = self.desk.events.pop_front();
-        if event.is_none() {
+        if self.desk.events.is_empty() && self.desk.events.capacity() > KEPT {
             self.desk.events.shrink_to(KEPT);
         }
-        event
+        self.desk.events.pop_front()
     }
 
     /// Whether the next turn should come without waiting.
@@ -357,7 +356,7 @@ impl<R: Reactor> Host<R> {
             let done = job.run(&*self.desk.keyring);
             self.feed(Input::Job(done));
         }
-        if self.desk.jobs.is_empty() {
+        if self.desk.jobs.is_empty() && self.desk.jobs.capacity() > KEPT {
             self.desk.jobs.shrink_to(KEPT);
         }
     }
