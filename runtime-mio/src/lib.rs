@@ -51,7 +51,6 @@
 //! # }
 //! ```
 
-mod backlog;
 mod node;
 mod reactor;
 mod replay;

@@ -7,14 +7,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use landfall_core::{Command, CommandError, CommandId, Engine};
-use landfall_driver::{DriverCounters, Host, NodeOptions, Notice, StartError, Token};
+use landfall_driver::{Backlog, DriverCounters, Host, NodeOptions, Notice, StartError, Token};
 use mio::{Events, Poll, Registry};
 
-use crate::backlog::Backlog;
 use crate::reactor::Shared;
 
 /// How many events of the poll are taken at once.
 const EVENTS: usize = 256;
+/// How many of the node's own events wait to be read before the oldest are lost.
+pub(crate) const BACKLOG: usize = 4096;
 /// The token of the waker of a poll of our own; sockets come after it.
 const WAKER: mio::Token = mio::Token(0);
 
@@ -62,7 +63,7 @@ impl Node {
         let registry = registry.try_clone().map_err(StartError::System)?;
         let shared = Shared::new(registry, first, waker);
         let host = options.host(&shared, false)?;
-        Ok(Self { host, shared, poll: None, woken: Vec::new(), backlog: Backlog::default() })
+        Ok(Self { host, shared, poll: None, woken: Vec::new(), backlog: Backlog::new(BACKLOG) })
     }
 
     /// Waits until there is something to do, for no longer than `timeout`, and does it. For a node with a poll of its own;
@@ -126,7 +127,7 @@ impl Node {
 
     /// What happened, the oldest first.
     pub fn next_event(&mut self) -> Option<Notice> {
-        self.backlog.next()
+        self.backlog.pop()
     }
 
     /// Gives the engine a command. [`Command::Stop`] ends the node: go on giving it turns until it [is over](Self::is_over).

@@ -5,10 +5,10 @@ use std::iter;
 use std::sync::Arc;
 
 use landfall_core::{Command, CommandError, CommandId, Engine, Input, Instant, UnixTime};
-use landfall_driver::{NodeOptions, Notice, StartError};
+use landfall_driver::{Backlog, NodeOptions, Notice, StartError};
 use mio::{Poll, Token, Waker};
 
-use crate::backlog::Backlog;
+use crate::node::BACKLOG;
 use crate::reactor::Shared;
 
 /// A node that lives a recorded life once more, for a look at a field recording with your own program and a debugger: what
@@ -59,7 +59,7 @@ impl Replay {
         let waker = Arc::new(Waker::new(poll.registry(), Token(0)).map_err(StartError::System)?);
         let registry = poll.registry().try_clone().map_err(StartError::System)?;
         let replay = options.replay(&Shared::new(registry, Token(1), waker), born, wall)?;
-        let mut node = Self { replay, backlog: Backlog::default(), _poll: poll };
+        let mut node = Self { replay, backlog: Backlog::new(BACKLOG), _poll: poll };
         node.collect();
         Ok(node)
     }
@@ -82,7 +82,7 @@ impl Replay {
 
     /// What happened, the oldest first.
     pub fn next_event(&mut self) -> Option<Notice> {
-        self.backlog.next()
+        self.backlog.pop()
     }
 
     /// The engine, to look at: peers, services, sessions.

@@ -1,17 +1,14 @@
 //! Events on their way from the driver to whoever subscribed: each subscriber has a bounded queue of its own, so that a
 //! slow one loses its oldest events, is told how many, and holds up nobody.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use landfall_core::Event;
-use landfall_driver::Notice;
+use landfall_driver::{Backlog, Notice};
 use smol::channel::{Receiver, Sender, bounded};
 
 /// How many events wait for a subscriber before the oldest are lost.
 const BACKLOG: usize = 1024;
-/// For how many there is room once all were read.
-const KEPT: usize = 64;
 
 /// The events of a node from the moment of subscription on. Dropping it ends the subscription.
 #[derive(Debug)]
@@ -35,14 +32,7 @@ impl Events {
 
     /// The next event if there is one already.
     pub fn try_next(&mut self) -> Option<Notice> {
-        let mut waiting = self.mailbox.lock();
-        if waiting.missed > 0 {
-            return Some(Notice::Missed(std::mem::take(&mut waiting.missed)));
-        }
-        if waiting.events.is_empty() && waiting.events.capacity() > KEPT {
-            waiting.events.shrink_to(KEPT);
-        }
-        waiting.events.pop_front().map(Notice::Event)
+        self.mailbox.lock().pop()
     }
 }
 
@@ -56,24 +46,18 @@ struct List {
     over: bool,
 }
 
-#[derive(Debug, Default)]
-struct Mailbox(Mutex<Waiting>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    events: VecDeque<Event>,
-    missed: u64,
-}
+#[derive(Debug)]
+struct Mailbox(Mutex<Backlog>);
 
 impl Mailbox {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Backlog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Subscribers {
     pub(crate) fn subscribe(&self) -> Events {
-        let mailbox = Arc::new(Mailbox::default());
+        let mailbox = Arc::new(Mailbox(Mutex::new(Backlog::new(BACKLOG))));
         let (fill, filled) = bounded(1);
         let mut list = self.lock();
         if !list.over {
@@ -85,13 +69,7 @@ impl Subscribers {
     pub(crate) fn publish(&self, event: &Event) {
         self.lock().entries.retain(|(mailbox, fill)| {
             let Some(mailbox) = mailbox.upgrade() else { return false };
-            let mut waiting = mailbox.lock();
-            if waiting.events.len() >= BACKLOG {
-                waiting.events.pop_front();
-                waiting.missed += 1;
-            }
-            waiting.events.push_back(event.clone());
-            drop(waiting);
+            mailbox.lock().push(event.clone());
             // Full means that the subscriber is about to be woken anyway.
             let _ = fill.try_send(());
             true

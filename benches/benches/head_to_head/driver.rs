@@ -7,8 +7,7 @@
 //! The datagrams are the peer's last announce, over and over, so that what is measured is the way to the engine and not a
 //! signature: the engine looks at each and knows it. They come in four ways, since what a loop costs is mostly what it costs to
 //! fall asleep and to be woken: in bursts, as from a crowd that answers; as fast as one sender can; one by one, 20 000 a second;
-//! and now and then, each to a loop that sleeps, and mostly to a processor that does. The last is what waking costs: there nothing
-//! is asked of a driver.
+//! and now and then, each to a loop that sleeps, and mostly to a processor that does. The last is what waking costs.
 
 use std::hint;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -43,15 +42,13 @@ struct Load {
     name: &'static str,
     burst: u32,
     every: Duration,
-    /// Whether it says something of a driver what one costs.
-    bound: bool,
 }
 
 const LOADS: [Load; 4] = [
-    Load { name: "bursts of 64", burst: 64, every: Duration::from_micros(250), bound: true },
-    Load { name: "a flood", burst: 64, every: Duration::ZERO, bound: true },
-    Load { name: "one by one", burst: 1, every: Duration::from_micros(50), bound: true },
-    Load { name: "now and then", burst: 1, every: Duration::from_micros(250), bound: false },
+    Load { name: "bursts of 64", burst: 64, every: Duration::from_micros(250) },
+    Load { name: "a flood", burst: 64, every: Duration::ZERO },
+    Load { name: "one by one", burst: 1, every: Duration::from_micros(50) },
+    Load { name: "now and then", burst: 1, every: Duration::from_micros(250) },
 ];
 
 pub(crate) fn measure(run: &mut Run) {
@@ -66,7 +63,7 @@ pub(crate) fn measure(run: &mut Run) {
             let figure = Figure::new(*name, rounds.iter().map(|round| round.nanos));
             let (a_second, batch) = (1e9 / figure.median(), median(rounds.iter().map(|round| round.batch)));
             let figure = figure.note(format!("{a_second:.0} a second, {batch:.1} a turn"));
-            let Some((_, most)) = MOST.iter().find(|(kind, _)| load.bound && kind == name) else { return figure };
+            let Some((_, most)) = MOST.iter().find(|(kind, _)| kind == name) else { return figure };
             let figure = figure.most_ratio(*most);
             if load.burst > 1 { figure.most(1e9 / LEAST_PER_SECOND) } else { figure }
         };

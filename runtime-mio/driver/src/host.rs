@@ -21,6 +21,7 @@ use crate::pace::{self, Pace};
 use crate::port::Batch;
 use crate::reactor::{Reactor, Token};
 use crate::results::{Done, Results};
+use crate::room;
 use crate::sockets::Sockets;
 use crate::streams::{PIECE, Streams, Turn};
 use crate::tap::Tap;
@@ -32,8 +33,6 @@ const RECEIVE_BUDGET: usize = 64;
 const JOB_BUDGET: u32 = 500;
 /// How many results of other threads are taken in a turn.
 const RESULT_BUDGET: usize = 64;
-/// For how many jobs and events there is room once all were taken: what a crowd that comes back needs is not kept.
-const KEPT: usize = 64;
 /// How long an engine that was told to stop may take; it promises 200 ms.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// How long the last datagrams, and the last of what streams send, may take to leave,
@@ -134,9 +133,7 @@ impl<R: Reactor> Host<R> {
 
     /// What happened since this was asked last; to be asked until there is nothing more after each turn and command.
     pub fn next_event(&mut self) -> Option<Event> {
-        if self.desk.events.is_empty() && self.desk.events.capacity() > KEPT {
-            self.desk.events.shrink_to(KEPT);
-        }
+        room::give_back(&mut self.desk.events);
         self.desk.events.pop_front()
     }
 
@@ -356,9 +353,7 @@ impl<R: Reactor> Host<R> {
             let done = job.run(&*self.desk.keyring);
             self.feed(Input::Job(done));
         }
-        if self.desk.jobs.is_empty() && self.desk.jobs.capacity() > KEPT {
-            self.desk.jobs.shrink_to(KEPT);
-        }
+        room::give_back(&mut self.desk.jobs);
     }
 
     /// Lets each socket that may have something have its turn, once.
@@ -493,7 +488,9 @@ mod tests {
         let config =
             Config { interfaces: Selection::Only(vec![lo.name]), ipv6: false, dns_sd: false, ..Config::observer() };
         let mut host = NodeOptions::observer(config).host(reactor, false).unwrap();
+        let limit = StdInstant::now() + Duration::from_secs(10);
         while host.engine().interfaces().first().is_none_or(|lo| lo.beacon_port == 0) || host.is_busy() {
+            assert!(StdInstant::now() < limit, "its sockets cannot be opened");
             host.turn().unwrap();
         }
         host

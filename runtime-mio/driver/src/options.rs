@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant as StdInstant;
 
 use landfall_core::{Config, ConfigError, Engine, Instant, Keyring, UnixTime};
 use tracing::warn;
@@ -225,7 +226,7 @@ impl NodeOptions {
             stopped: false,
             replays,
             batch: Batch::new(),
-            pace: Pace::new(std::time::Instant::now()),
+            pace: Pace::new(StdInstant::now()),
             rests_until: None,
             piece: piece(),
         };
