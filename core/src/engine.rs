@@ -131,6 +131,8 @@ pub struct Engine {
     links: Option<Vec<Interface>>,
     next_command: u64,
     out: Outbox,
+    /// When something is due next. It is asked for more often than it changes.
+    due: Option<Instant>,
     datagrams: u64,
     beacon: Beacon,
     registry: Registry,
@@ -154,11 +156,11 @@ impl Engine {
         let sessions = Sessions::new(&config, &seed, now);
         let moment = Now { at: now, wall };
         let beacon = Beacon::new(&config, &seed, moment, &mut out);
-        let registry = Registry::new(config.identity, config.limits, &config.rotations, config.records, moment);
+        let registry = Registry::new(config.identity, config.limits, &config.rotations, config.records, &seed, moment);
         if registry.own_key_revoked() {
             out.event(Event::Warning(Warning::OwnKeyEnded { successor: None }));
         }
-        Ok(Self {
+        let mut engine = Self {
             now,
             wall: (wall, now),
             ipv4: config.ipv4,
@@ -173,7 +175,10 @@ impl Engine {
             sessions,
             neighbours: Vec::new(),
             out,
-        })
+            due: None,
+        };
+        engine.due = engine.next_due();
+        Ok(engine)
     }
 
     /// Takes note of something that happened, at `now`, which is taken for the last `now` if it is earlier than that.
@@ -334,16 +339,8 @@ impl Engine {
     /// When to call `handle` with [`Input::Timeout`], unless something else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.beacon.is_stopped() {
-            return None;
-        }
-        let both = [self.beacon.poll_timeout(), self.sessions.poll_timeout()];
-        let others = if self.beacon.is_running() {
-            [self.registry.poll_timeout(), self.mdns.poll_timeout()]
-        } else {
-            [self.mdns.leaving_timeout(), None]
-        };
-        both.into_iter().chain(others).flatten().min()
+        debug_assert_eq!(self.due, self.next_due(), "whatever changes a deadline takes note of the next one");
+        self.due
     }
 
     /// The peers, ordered by key: all that proved themselves once, online or not.
@@ -520,7 +517,11 @@ impl Engine {
         if let Some(statements) = self.registry.news_of_keys() {
             self.beacon.set_statements(statements);
         }
-        while self.poll_timeout().is_some_and(|at| at <= now.at) {
+        loop {
+            self.due = self.next_due();
+            if self.due.is_none_or(|at| at > now.at) {
+                return;
+            }
             if self.beacon.is_running() {
                 let calls = self.registry.fire(now, &mut self.out);
                 self.beacon.introduce(calls, &self.registry, now, &mut self.out);
@@ -532,6 +533,19 @@ impl Engine {
             }
             self.beacon.speak(&self.registry, now, &mut self.out);
         }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        if self.beacon.is_stopped() {
+            return None;
+        }
+        let both = [self.beacon.poll_timeout(), self.sessions.poll_timeout()];
+        let others = if self.beacon.is_running() {
+            [self.registry.poll_timeout(), self.mdns.poll_timeout()]
+        } else {
+            [self.mdns.leaving_timeout(), None]
+        };
+        both.into_iter().chain(others).flatten().min()
     }
 }
 

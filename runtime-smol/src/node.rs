@@ -2,8 +2,9 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use landfall_core::Command;
@@ -19,7 +20,7 @@ use crate::reactor::Wakes;
 /// How many requests are answered in a turn.
 const REQUESTS: usize = 64;
 /// So often a loop that never has to wait lets the rest of the program run, and the reactor.
-const TURNS_AT_A_STRETCH: u64 = 16;
+const TURNS_AT_A_STRETCH: u32 = 16;
 
 /// A node that is ready to run.
 #[must_use = "a node does nothing until it is run"]
@@ -50,24 +51,19 @@ impl Node {
     /// When the system does not list its network interfaces. Trouble with one of them is logged, and tried again.
     pub async fn run(mut self) -> io::Result<()> {
         let mut woken: Vec<Token> = Vec::new();
-        let (mut timer, mut set) = (Timer::never(), None);
-        let mut stretch = 0;
+        let mut others = Others::new(&self.wakes);
         while !self.host.is_over() {
             self.host.turn()?;
             while let Some(event) = self.host.next_event() {
                 self.inlet.subscribers.publish(&event);
             }
-            stretch += 1;
-            if stretch % TURNS_AT_A_STRETCH == 0 {
+            others.turns += 1;
+            if others.turns == TURNS_AT_A_STRETCH {
+                others.turns = 0;
                 future::yield_now().await;
             }
-            let deadline = self.host.deadline();
-            // The reactor is told only of what it does not know: that costs more than a datagram.
-            if deadline != set || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                timer = deadline.map_or_else(Timer::never, Timer::at);
-                set = deadline;
-            }
-            poll_fn(|context| self.wait(&mut woken, &mut timer, context)).await;
+            others.set(self.host.deadline());
+            poll_fn(|context| self.wait(&mut woken, &mut others, context)).await;
             trace!(?woken, "awake");
             woken.drain(..).for_each(|token| self.host.wake(token));
         }
@@ -75,32 +71,62 @@ impl Node {
     }
 
     /// Ready when there is something to do.
-    fn wait(&mut self, woken: &mut Vec<Token>, timer: &mut Timer, context: &mut Context<'_>) -> Poll<()> {
-        self.wakes.take(woken, context.waker());
-        let asked = self.answer(context);
-        let due = Pin::new(timer).poll(context).is_ready();
-        if asked || due || !woken.is_empty() || self.host.is_busy() || self.host.is_over() {
+    fn wait(&mut self, woken: &mut Vec<Token>, others: &mut Others, context: &mut Context<'_>) -> Poll<()> {
+        others.rang |= self.wakes.take(woken, context.waker());
+        let asked = mem::take(&mut others.rang) && self.look(others);
+        if asked || !woken.is_empty() || self.host.is_busy() || self.host.is_over() {
             return Poll::Ready(());
         }
+        others.turns = 0;
         Poll::Pending
     }
 
-    /// Answers what handles ask. Whether there was something.
-    fn answer(&mut self, context: &mut Context<'_>) -> bool {
-        let mut asked = false;
-        while let Poll::Ready(Some(())) = self.inlet.stop.as_mut().poll_next(context) {
-            asked = true;
+    /// Looks at the timer, and answers what handles ask. Whether there was something.
+    fn look(&mut self, others: &mut Others) -> bool {
+        let mut context = Context::from_waker(&others.waker);
+        let mut any = Pin::new(&mut others.timer).poll(&mut context).is_ready();
+        while let Poll::Ready(Some(())) = self.inlet.stop.as_mut().poll_next(&mut context) {
+            any = true;
             let _ = self.host.command(Command::Stop);
         }
         for _ in 0..REQUESTS {
-            let Poll::Ready(Some(request)) = self.inlet.requests.as_mut().poll_next(context) else { break };
-            asked = true;
+            let Poll::Ready(Some(request)) = self.inlet.requests.as_mut().poll_next(&mut context) else { return any };
+            any = true;
             match request {
                 Request::Command(command, reply) => drop(reply.try_send(self.host.command(command))),
                 Request::Inspect(look) => look(self.host.engine()),
                 Request::Counters(reply) => drop(reply.try_send(self.host.counters())),
             }
         }
-        asked
+        // There may be more of them, and nobody rings for that.
+        others.rang = true;
+        any
+    }
+}
+
+/// What the loop waits for beside its sockets: the deadline, and what handles ask. It is looked at when it rang, since most turns
+/// are a socket's, and a look costs more than a datagram.
+struct Others {
+    waker: Waker,
+    rang: bool,
+    timer: Timer,
+    /// What the timer is set to.
+    deadline: Option<Instant>,
+    /// Since the loop waited last.
+    turns: u32,
+}
+
+impl Others {
+    fn new(wakes: &Wakes) -> Self {
+        Self { waker: wakes.others(), rang: true, timer: Timer::never(), deadline: None, turns: 0 }
+    }
+
+    /// Has the timer ring at `deadline`. One that passed rings again.
+    fn set(&mut self, deadline: Option<Instant>) {
+        if deadline != self.deadline || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.timer = deadline.map_or_else(Timer::never, Timer::at);
+            self.deadline = deadline;
+            self.rang = true;
+        }
     }
 }

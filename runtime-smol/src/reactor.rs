@@ -17,13 +17,15 @@ pub(crate) struct Wakes(Arc<Mutex<Rung>>);
 #[derive(Debug, Default)]
 struct Rung {
     tokens: Vec<Token>,
+    /// Something that is no part of the host.
+    others: bool,
     /// The loop, if it waits.
     task: Option<Waker>,
 }
 
-/// One socket's.
+/// One socket's, or that of everything that is no part of the host.
 struct Bell {
-    token: Token,
+    token: Option<Token>,
     wakes: Wakes,
 }
 
@@ -38,13 +40,24 @@ pub(crate) struct Watched {
 }
 
 impl Wakes {
-    /// Puts what was woken since this was asked last into `woken`, perhaps some of it twice. `task` is woken for the next.
-    pub(crate) fn take(&self, woken: &mut Vec<Token>, task: &Waker) {
+    /// Puts what was woken since this was asked last into `woken`, perhaps some of it twice, and says whether any of the others
+    /// rang. `task` is woken for the next.
+    pub(crate) fn take(&self, woken: &mut Vec<Token>, task: &Waker) -> bool {
         let mut rung = self.lock();
         if !rung.task.as_ref().is_some_and(|known| known.will_wake(task)) {
             rung.task = Some(task.clone());
         }
         mem::swap(&mut rung.tokens, woken);
+        mem::take(&mut rung.others)
+    }
+
+    /// What all that is no part of the host rings.
+    pub(crate) fn others(&self) -> Waker {
+        self.bell(None)
+    }
+
+    fn bell(&self, token: Option<Token>) -> Waker {
+        Waker::from(Arc::new(Bell { token, wakes: self.clone() }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Rung> {
@@ -61,7 +74,7 @@ impl Reactor for Wakes {
     }
 
     fn waker(&self, token: Token) -> Waker {
-        Waker::from(Arc::new(Bell { token, wakes: self.clone() }))
+        self.bell(Some(token))
     }
 }
 
@@ -117,7 +130,10 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let mut rung = self.wakes.lock();
-        rung.tokens.push(self.token);
+        match self.token {
+            Some(token) => rung.tokens.push(token),
+            None => rung.others = true,
+        }
         let task = rung.task.take();
         drop(rung);
         if let Some(task) = task {
@@ -143,10 +159,10 @@ mod tests {
         }
     }
 
-    fn taken(wakes: &Wakes, task: &Waker) -> Vec<Token> {
+    fn taken(wakes: &Wakes, task: &Waker) -> (Vec<Token>, bool) {
         let mut woken = Vec::new();
-        wakes.take(&mut woken, task);
-        woken
+        let others = wakes.take(&mut woken, task);
+        (woken, others)
     }
 
     #[test]
@@ -154,15 +170,19 @@ mod tests {
         let wakes = Wakes::default();
         let [a, b] = [Token::Stream(StreamId::Dialled(0)), Token::Port(3)];
         let [ring_a, ring_b] = [a, b].map(|token| wakes.waker(token));
+        let ring_others = wakes.others();
         let count = Arc::new(Count::default());
         let task = Waker::from(Arc::clone(&count));
         ring_a.wake_by_ref();
-        assert_eq!(taken(&wakes, &task), [a], "one that rang before anybody listened");
+        assert_eq!(taken(&wakes, &task), (vec![a], false), "one that rang before anybody listened");
         assert_eq!(count.0.load(Ordering::SeqCst), 0);
         ring_b.wake_by_ref();
         ring_a.wake_by_ref();
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
-        assert_eq!(taken(&wakes, &task), [b, a]);
-        assert!(taken(&wakes, &task).is_empty());
+        assert_eq!(taken(&wakes, &task), (vec![b, a], false));
+        ring_others.wake_by_ref();
+        assert_eq!(count.0.load(Ordering::SeqCst), 2);
+        assert_eq!(taken(&wakes, &task), (vec![], true));
+        assert_eq!(taken(&wakes, &task), (vec![], false));
     }
 }

@@ -76,11 +76,18 @@ pub(crate) fn measure(run: &mut Run) {
 struct Running {
     /// Its own socket's address.
     address: SocketAddr,
-    received: Arc<AtomicU64>,
-    turns: Arc<AtomicU64>,
-    online: Arc<AtomicBool>,
-    over: Arc<AtomicBool>,
+    seen: Box<dyn FnMut() -> Seen>,
+    stop: Box<dyn FnOnce()>,
     thread: thread::JoinHandle<()>,
+}
+
+/// What a node did so far.
+#[derive(Clone, Copy)]
+struct Seen {
+    received: u64,
+    turns: u64,
+    /// Whether the sender is its peer.
+    online: bool,
 }
 
 fn median(figures: impl Iterator<Item = f64>) -> f64 {
@@ -97,16 +104,15 @@ struct Round {
     batch: f64,
 }
 
-fn round(node: Running, load: &Load) -> Round {
+fn round(mut node: Running, load: &Load) -> Round {
     let mut peer = Peer::new(node.address);
     let begun = StdInstant::now();
-    while !node.online.load(Ordering::Relaxed) {
+    while !(node.seen)().online {
         assert!(begun.elapsed() < LIMIT, "the node does not take the sender for a peer");
         peer.talk();
     }
     let end = StdInstant::now() + SPAN;
-    let turns = node.turns.load(Ordering::Relaxed);
-    let (mut received, mut used) = (node.received.load(Ordering::Relaxed), busy());
+    let (before, mut used) = ((node.seen)(), busy());
     let mut next = StdInstant::now();
     while next < end {
         peer.send(load.burst);
@@ -115,14 +121,14 @@ fn round(node: Running, load: &Load) -> Round {
             hint::spin_loop();
         }
     }
-    received = node.received.load(Ordering::Relaxed) - received;
     used = busy() - used;
-    let turns = node.turns.load(Ordering::Relaxed) - turns;
-    node.over.store(true, Ordering::Relaxed);
+    let after = (node.seen)();
+    (node.stop)();
     peer.send(1);
     node.thread.join().expect("it ends well");
-    let received = received.max(1) as f64;
-    Round { nanos: used.as_nanos() as f64 / received, batch: received / turns.max(1) as f64 }
+    let received = (after.received - before.received).max(1) as f64;
+    let turns = (after.turns - before.turns).max(1) as f64;
+    Round { nanos: used.as_nanos() as f64 / received, batch: received / turns }
 }
 
 /// What this process used of processors, without this thread.
@@ -246,31 +252,26 @@ impl Peer {
 }
 
 fn bare() -> Running {
-    let (received, online, over) = shared();
-    let turns = Arc::clone(&received);
     let mut bare = Bare::new(1, "receiver", None);
     bare.socket.set_read_timeout(Some(Duration::from_millis(20))).expect("it can wait");
     let address = bare.socket.local_addr().expect("an address");
-    let running = (Arc::clone(&received), Arc::clone(&online), Arc::clone(&over));
+    let (shared, seen) = shared();
     let thread = thread::spawn(move || {
         let mut buffer = vec![0; 9000];
-        while !over.load(Ordering::Relaxed) {
+        while !shared.over.load(Ordering::Relaxed) {
             if bare.turn(&mut buffer) {
-                received.fetch_add(1, Ordering::Relaxed);
+                shared.received.fetch_add(1, Ordering::Relaxed);
+                shared.turns.fetch_add(1, Ordering::Relaxed);
             }
             for event in bare.events.drain(..) {
-                online.fetch_or(matches!(event, Event::PeerOnline { .. }), Ordering::Relaxed);
+                shared.online.fetch_or(matches!(event, Event::PeerOnline { .. }), Ordering::Relaxed);
             }
         }
     });
-    let (received, online, over) = running;
-    Running { address, received, turns, online, over, thread }
+    seen.running(address, thread)
 }
 
 fn mio() -> Running {
-    let (received, online, over) = shared();
-    let turns = Arc::new(AtomicU64::new(0));
-    let turned = Arc::clone(&turns);
     let mut node = landfall_mio::Node::new(options()).expect("it can be built");
     let address = loop {
         node.turn(Some(Duration::from_millis(1))).expect("it turns");
@@ -278,61 +279,78 @@ fn mio() -> Running {
             break address;
         }
     };
-    let running = (Arc::clone(&received), Arc::clone(&online), Arc::clone(&over));
+    let (shared, seen) = shared();
     let thread = thread::spawn(move || {
-        while !over.load(Ordering::Relaxed) {
+        while !shared.over.load(Ordering::Relaxed) {
             node.turn(Some(Duration::from_millis(20))).expect("it turns");
             while let Some(notice) = node.next_event() {
                 let is_online = matches!(notice, landfall_mio::Notice::Event(Event::PeerOnline { .. }));
-                online.fetch_or(is_online, Ordering::Relaxed);
+                shared.online.fetch_or(is_online, Ordering::Relaxed);
             }
             let counters = node.counters();
-            received.store(counters.received, Ordering::Relaxed);
-            turned.store(counters.turns, Ordering::Relaxed);
+            shared.received.store(counters.received, Ordering::Relaxed);
+            shared.turns.store(counters.turns, Ordering::Relaxed);
         }
     });
-    let (received, online, over) = running;
-    Running { address, received, turns, online, over, thread }
+    seen.running(address, thread)
 }
 
 fn smol() -> Running {
-    let (received, online, over) = shared();
-    let turns = Arc::new(AtomicU64::new(0));
-    let turned = Arc::clone(&turns);
+    // Here nobody drives smol's reactor but the node's own thread.
+    use ::smol::future::block_on;
     let (node, handle) = landfall_smol::Node::new(options()).expect("it can be built");
     let mut events = handle.subscribe();
-    let running = (Arc::clone(&received), Arc::clone(&online), Arc::clone(&over));
-    let asked = handle.clone();
-    let thread = thread::spawn(move || {
-        let watching = async {
-            while !over.load(Ordering::Relaxed) {
-                ::smol::Timer::after(Duration::from_millis(20)).await;
-                while let Some(notice) = events.try_next() {
-                    let is_online = matches!(notice, landfall_smol::Notice::Event(Event::PeerOnline { .. }));
-                    online.fetch_or(is_online, Ordering::Relaxed);
-                }
-                if let Ok(counters) = handle.counters().await {
-                    received.store(counters.received, Ordering::Relaxed);
-                    turned.store(counters.turns, Ordering::Relaxed);
-                }
-            }
-            Ok(())
-        };
-        ::smol::block_on(::smol::future::or(node.run(), watching)).expect("it runs");
-    });
+    let thread = thread::spawn(move || ::smol::block_on(node.run()).expect("it runs"));
     let address = loop {
-        let found = ::smol::block_on(asked.inspect(own_address)).expect("it runs");
-        if let Some(address) = found {
+        if let Some(address) = block_on(handle.inspect(own_address)).expect("it runs") {
             break address;
         }
         thread::sleep(Duration::from_millis(1));
     };
-    let (received, online, over) = running;
-    Running { address, received, turns, online, over, thread }
+    let (asked, mut online) = (handle.clone(), false);
+    let seen = move || {
+        while let Some(notice) = events.try_next() {
+            online |= matches!(notice, landfall_smol::Notice::Event(Event::PeerOnline { .. }));
+        }
+        let counters = block_on(asked.counters()).expect("it runs");
+        Seen { received: counters.received, turns: counters.turns, online }
+    };
+    Running { address, seen: Box::new(seen), stop: Box::new(move || block_on(handle.stop())), thread }
 }
 
-fn shared() -> (Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>) {
-    Default::default()
+/// What a node's thread shares with the one that measures.
+#[derive(Default)]
+struct Shared {
+    received: AtomicU64,
+    turns: AtomicU64,
+    online: AtomicBool,
+    over: AtomicBool,
+}
+
+/// The measuring end of it.
+struct Measured(Arc<Shared>);
+
+fn shared() -> (Arc<Shared>, Measured) {
+    let shared = Arc::new(Shared::default());
+    (Arc::clone(&shared), Measured(shared))
+}
+
+impl Measured {
+    fn running(self, address: SocketAddr, thread: thread::JoinHandle<()>) -> Running {
+        let Self(shared) = self;
+        let over = Arc::clone(&shared);
+        let seen = move || Seen {
+            received: shared.received.load(Ordering::Relaxed),
+            turns: shared.turns.load(Ordering::Relaxed),
+            online: shared.online.load(Ordering::Relaxed),
+        };
+        Running {
+            address,
+            seen: Box::new(seen),
+            stop: Box::new(move || over.over.store(true, Ordering::Relaxed)),
+            thread,
+        }
+    }
 }
 
 fn own_address(engine: &Engine) -> Option<SocketAddr> {

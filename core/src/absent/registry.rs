@@ -13,6 +13,7 @@ use crate::interface::Interface;
 use crate::io::TrustChange;
 use crate::job::{JobDone, JobId};
 use crate::outbox::Outbox;
+use crate::random::Seed;
 use crate::record::Record;
 use crate::succession::{Revocation, Rotation, Statements};
 use crate::time::{Instant, Now};
@@ -29,7 +30,7 @@ pub(crate) struct Registry;
 pub(crate) enum Call {}
 
 impl Registry {
-    pub(crate) fn new(_: Option<PeerId>, _: Limits, _: &[Rotation], _: Vec<Record>, _: Now) -> Self {
+    pub(crate) fn new(_: Option<PeerId>, _: Limits, _: &[Rotation], _: Vec<Record>, _: &Seed, _: Now) -> Self {
         Self
     }
 

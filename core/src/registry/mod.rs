@@ -5,6 +5,7 @@
 
 mod destinations;
 mod ending;
+mod entries;
 mod entry;
 mod keys;
 mod peer;
@@ -18,10 +19,12 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use crate::config::Limits;
+use crate::hasher::Hasher;
 use crate::identity::PeerId;
 use crate::interface::Interface;
 use crate::io::{Event, OfflineReason, PeerChange, Warning};
 use crate::outbox::Outbox;
+use crate::random::Seed;
 use crate::record::{PeerRecord, Record};
 use crate::succession::{Claims, Rotation};
 use crate::time::{Instant, Now};
@@ -129,9 +132,10 @@ impl Registry {
         limits: Limits,
         rotations: &[Rotation],
         records: Vec<Record>,
+        seed: &Seed,
         now: Now,
     ) -> Self {
-        let mut table = Table::new(limits);
+        let mut table = Table::new(limits, Hasher::new(&mut seed.stream("registry.peers")));
         let mut keys = Keys::new(own, rotations, now);
         let (mut first, mut last) = (Vec::new(), Vec::new());
         for record in records {

@@ -6,9 +6,11 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use super::PeerRecord;
+use super::entries::Entries;
 use super::entry::{Candidate, Entry, Liveness};
 use super::peer::AddressState;
 use crate::config::Limits;
+use crate::hasher::Hasher;
 use crate::identity::PeerId;
 use crate::time::{Instant, UnixTime};
 use crate::timers::Timers;
@@ -21,7 +23,7 @@ const INBOUND_PINS_PER_SOURCE: usize = 16;
 #[derive(Debug)]
 pub(super) struct Table {
     limits: Limits,
-    entries: BTreeMap<PeerId, Entry>,
+    entries: Entries,
     by_name: BTreeSet<(String, PeerId)>,
     by_alias: BTreeMap<String, PeerId>,
     by_address: BTreeMap<SocketAddr, PeerId>,
@@ -37,10 +39,10 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, hasher: Hasher) -> Self {
         Self {
             limits,
-            entries: BTreeMap::new(),
+            entries: Entries::new(hasher),
             by_name: BTreeSet::new(),
             by_alias: BTreeMap::new(),
             by_address: BTreeMap::new(),
@@ -55,17 +57,17 @@ impl Table {
     }
 
     pub(super) fn restore(&mut self, record: PeerRecord) {
-        if self.entries.len() < self.limits.peers && !self.entries.contains_key(&record.id) {
+        if self.entries.len() < self.limits.peers && !self.entries.contains(&record.id) {
             let mut entry = Entry::of(record);
             let id = entry.peer.id;
             entry.peer.alias.take_if(|alias| self.by_alias.contains_key(alias));
-            self.entries.insert(id, entry);
+            self.entries.insert(entry);
             self.index(&id);
         }
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values()
+        self.entries.iter()
     }
 
     pub(super) fn entry(&self, id: &PeerId) -> Option<&Entry> {
@@ -114,7 +116,7 @@ impl Table {
 
     pub(super) fn insert(&mut self, entry: Entry, source: Option<IpAddr>) {
         let id = entry.peer.id;
-        self.entries.insert(id, entry);
+        self.entries.insert(entry);
         if let Some(source) = source {
             self.settle(&id, source);
         }
@@ -326,31 +328,31 @@ impl Table {
     #[cfg(test)]
     pub(super) fn check(&self) {
         for (address, id) in &self.by_address {
-            let entry = &self.entries[id];
+            let entry = self.entries.get(id).expect("an address is a peer's");
             assert!(entry.peer.addresses.iter().any(|known| known.address == *address), "{address} is nobody's");
         }
-        for (id, entry) in &self.entries {
+        for entry in self.entries.iter() {
             assert_eq!(entry.parked.is_some(), entry.is_expendable(), "{entry:?}");
-            assert!(entry.parked.is_none_or(|since| self.expendable.contains(&(since, *id))));
+            assert!(entry.parked.is_none_or(|since| self.expendable.contains(&(since, entry.peer.id))));
         }
-        assert_eq!(self.expendable.len(), self.entries.values().filter(|entry| entry.parked.is_some()).count());
+        assert_eq!(self.expendable.len(), self.entries.iter().filter(|entry| entry.parked.is_some()).count());
         let aliases: BTreeMap<_, _> =
-            self.entries.values().filter_map(|entry| Some((entry.peer.alias.clone()?, entry.peer.id))).collect();
+            self.entries.iter().filter_map(|entry| Some((entry.peer.alias.clone()?, entry.peer.id))).collect();
         assert_eq!(aliases, self.by_alias);
-        assert_eq!(aliases.len(), self.entries.values().filter(|entry| entry.peer.alias.is_some()).count());
+        assert_eq!(aliases.len(), self.entries.iter().filter(|entry| entry.peer.alias.is_some()).count());
         let sums = |of: fn(&Entry) -> Option<IpAddr>| {
             let mut sums = BTreeMap::new();
-            self.entries.values().filter_map(of).for_each(|source| count(&mut sums, source));
+            self.entries.iter().filter_map(of).for_each(|source| count(&mut sums, source));
             sums
         };
         assert_eq!(sums(|entry| entry.source), self.per_source);
         assert_eq!(sums(|entry| entry.pinned_from), self.inbound_pins);
         assert!(self.entries.len() <= self.limits.peers);
         let names: BTreeSet<_> =
-            self.entries.values().map(|entry| (entry.peer.profile.name.clone(), entry.peer.id)).collect();
+            self.entries.iter().map(|entry| (entry.peer.profile.name.clone(), entry.peer.id)).collect();
         assert_eq!(names, self.by_name);
         let online: BTreeSet<_> =
-            self.entries.values().filter(|entry| entry.peer.online).map(|entry| entry.peer.id).collect();
+            self.entries.iter().filter(|entry| entry.peer.online).map(|entry| entry.peer.id).collect();
         assert_eq!(online, self.online);
     }
 }

@@ -24,6 +24,10 @@ fn at(seconds: u64) -> Now {
     }
 }
 
+fn seed() -> Seed {
+    Seed::new(&[1; 32])
+}
+
 fn announcement(name: &str, sequence: u32, port: u16) -> Announcement {
     let profile = Profile { name: name.into(), ..Profile::default() };
     Announcement {
@@ -59,7 +63,7 @@ fn proof(port: u16) -> Proof {
 
 /// A registry in which Bob has proved himself at port 17892, at second 1.
 fn with_bob(out: &mut Outbox) -> Registry {
-    let mut registry = Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), at(0));
+    let mut registry = Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), &seed(), at(0));
     assert!(registry.heard(&announcement("bob", 1, 17892), false, at(1), out).prove);
     registry.proved(proof(17892), &answer(1), at(1), out);
     assert!(registry.peer(&BOB).is_some_and(|peer| peer.online));
@@ -134,7 +138,7 @@ fn what_an_offline_peer_is_said_to_announce_counts_once_it_has_proved_itself() {
 #[test]
 fn an_answer_from_before_a_restart_is_not_current() {
     let mut out = Outbox::default();
-    let mut registry = Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), at(0));
+    let mut registry = Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), &seed(), at(0));
     assert!(!registry.is_current(&BOB, 5), "nobody knows it");
     registry.heard(&Announcement { epoch: 5, ..announcement("bob", 1, 17892) }, false, at(1), &mut out);
     assert!(!registry.is_current(&BOB, 4) && registry.is_current(&BOB, 5) && registry.is_current(&BOB, 6));

@@ -64,7 +64,8 @@ pub struct Host<R: Reactor> {
     pub(crate) stopped: bool,
     /// It lives a recorded life once more: nothing leaves it, and nothing is opened.
     pub(crate) replays: bool,
-    pub(crate) batch: Batch,
+    /// Not there while it is in use.
+    pub(crate) batch: Option<Box<Batch>>,
     pub(crate) pace: Pace,
     /// Sockets let datagrams gather until then.
     pub(crate) rests_until: Option<StdInstant>,
@@ -279,7 +280,9 @@ impl<R: Reactor> Host<R> {
     }
 
     fn take_results(&mut self) -> io::Result<()> {
-        self.desk.more = false;
+        if !mem::take(&mut self.desk.more) {
+            return Ok(());
+        }
         for _ in 0..RESULT_BUDGET {
             let Ok(done) = self.desk.done.try_recv() else { return Ok(()) };
             match done {
@@ -358,7 +361,7 @@ impl<R: Reactor> Host<R> {
 
     /// Lets each socket that may have something have its turn, once.
     fn receive(&mut self, now: StdInstant) {
-        let mut batch = mem::take(&mut self.batch);
+        let Some(mut batch) = self.batch.take() else { return };
         let mut received = 0;
         self.sockets.reap();
         for _ in 0..self.sockets.waking() {
@@ -394,7 +397,7 @@ impl<R: Reactor> Host<R> {
         if received == 0 {
             self.pace.received(0, now);
         }
-        self.batch = batch;
+        self.batch = Some(batch);
         self.rests_until = self.sockets.gathers().then(|| StdInstant::now() + pace::REST);
     }
 

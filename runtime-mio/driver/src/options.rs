@@ -225,7 +225,7 @@ impl NodeOptions {
             phase: Phase::Running,
             stopped: false,
             replays,
-            batch: Batch::new(),
+            batch: Some(Box::new(Batch::new())),
             pace: Pace::new(StdInstant::now()),
             rests_until: None,
             piece: piece(),

@@ -156,7 +156,7 @@ impl<S: Source> Port<S> {
 }
 
 /// Room for what one system call receives. One serves all sockets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Batch {
     buffers: [Box<[u8]>; BATCH],
     meta: [RecvMeta; BATCH],

@@ -72,7 +72,7 @@ impl World {
     }
 
     fn restored(records: Vec<Record>, now: Now) -> Self {
-        let registry = Registry::new(Some(id(1)), Limits::default(), &[], records, now);
+        let registry = Registry::new(Some(id(1)), Limits::default(), &[], records, &seed(), now);
         let out = Outbox::default();
         Self { registry, out, events: vec![], records: vec![], ended: vec![], checks: 0, now }
     }
@@ -501,7 +501,7 @@ fn a_revocation_of_an_unknown_key_counts_on_command_and_not_on_hearsay() {
 fn a_tombstone_cannot_be_forgotten_pinned_or_named_and_stays_when_room_is_needed() {
     let limits = Limits { peers: 2, ..Limits::default() };
     let mut out = Outbox::default();
-    let mut registry = Registry::new(Some(OWN), limits, &[], vec![], at(0));
+    let mut registry = Registry::new(Some(OWN), limits, &[], vec![], &seed(), at(0));
     assert!(registry.revoke(&revocation(2), at(0), &mut out));
     for change in [TrustChange::Pin, TrustChange::Verify, TrustChange::Block, TrustChange::Unblock, TrustChange::Forget]
     {
@@ -543,10 +543,10 @@ fn a_successor_is_not_kept_out_by_the_key_it_follows() {
     let seen = |number| Record::Peer(PeerRecord::of(id(number)));
     let pinned = Record::Peer(PeerRecord { trust: Trust::Pinned, ..PeerRecord::of(id(9)) });
     let mut world = World::new(&[]);
-    world.registry = Registry::new(Some(id(1)), limits, &[], vec![seen(2), pinned], at(0));
+    world.registry = Registry::new(Some(id(1)), limits, &[], vec![seen(2), pinned], &seed(), at(0));
     world.hears(3, &chain(&[2, 3]), &[]);
     assert_eq!((world.trust(2), world.trust(3)), (Some(Trust::Seen), None), "there is no room, so nothing changes");
-    world.registry = Registry::new(Some(id(1)), limits, &[], vec![seen(2), seen(9)], at(0));
+    world.registry = Registry::new(Some(id(1)), limits, &[], vec![seen(2), seen(9)], &seed(), at(0));
     world.hears(3, &chain(&[2, 3]), &[]);
     assert_eq!((world.trust(2), world.trust(3), world.trust(9)), (Some(Trust::Revoked), Some(Trust::Seen), None));
 }
@@ -804,7 +804,7 @@ fn our_own_rotations_are_told_for_thirty_days_after_the_last() {
     };
     let rotations = [sign(8, 9, day(0)), sign(9, 1, day(10))];
     let mut out = Outbox::default();
-    let mut registry = Registry::new(Some(id(1)), Limits::default(), &rotations, vec![], at(20 * DAY));
+    let mut registry = Registry::new(Some(id(1)), Limits::default(), &rotations, vec![], &seed(), at(20 * DAY));
     assert_eq!(registry.news_of_keys().unwrap().rotations, [rotations[1], rotations[0]], "the latest first");
     assert_eq!(
         statements::decode(&registry.succession().unwrap()).unwrap(),
@@ -815,7 +815,7 @@ fn our_own_rotations_are_told_for_thirty_days_after_the_last() {
     assert_eq!(registry.news_of_keys(), None);
     let _ = registry.fire(at(40 * DAY), &mut out);
     assert_eq!((registry.news_of_keys(), registry.succession()), (Some(Statements::default()), None));
-    let registry = Registry::new(Some(id(1)), Limits::default(), &rotations, vec![], at(50 * DAY));
+    let registry = Registry::new(Some(id(1)), Limits::default(), &rotations, vec![], &seed(), at(50 * DAY));
     assert_eq!((registry.succession(), registry.poll_timeout()), (None, None));
 }
 
@@ -856,7 +856,7 @@ fn sixty_four_revocations_are_told_and_those_somebody_cares_for_stay() {
     let too_many = (2..=90).map(|number| {
         Record::Revocation(RevocationRecord { revocation: revocation(number), since: at(1).wall, kept: false })
     });
-    let registry = Registry::new(Some(id(1)), Limits::default(), &[], too_many.collect(), at(2));
+    let registry = Registry::new(Some(id(1)), Limits::default(), &[], too_many.collect(), &seed(), at(2));
     assert_eq!(registry.keys.statements().revocations.len(), 64);
 }
 
@@ -891,7 +891,7 @@ fn inside_a_session_a_peer_is_listened_to_every_ten_seconds() {
 #[test]
 fn an_observer_keeps_no_record_of_keys() {
     let mut out = Outbox::default();
-    let mut registry = Registry::new(None, Limits::default(), &[], vec![], at(0));
+    let mut registry = Registry::new(None, Limits::default(), &[], vec![], &seed(), at(0));
     assert!(registry.revoke(&revocation(2), at(1), &mut out));
     assert!(core::iter::from_fn(|| out.pop()).all(|action| !matches!(action, Action::Persist(..))));
 }

@@ -62,7 +62,7 @@ fn address(host: u8) -> SocketAddr {
 
 /// Key 0 is ours.
 fn registry(limits: Limits, records: Vec<Record>, now: Now) -> Registry {
-    Registry::new(Some(keyring(0).id()), limits, &[], records, now)
+    Registry::new(Some(keyring(0).id()), limits, &[], records, &seed(), now)
 }
 
 struct Storm {

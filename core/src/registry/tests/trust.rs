@@ -11,13 +11,13 @@ use crate::wire::beacon;
 const EVE: PeerId = PeerId::from_bytes([66; 32]);
 
 fn registry() -> Registry {
-    Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), at(0))
+    Registry::new(Some(OWN), Limits::default(), &[], Vec::new(), &seed(), at(0))
 }
 
 /// A registry that remembers Bob as so far trusted, or does not know him.
 fn with(trust: Option<Trust>) -> Registry {
     let bob = |trust| Record::Peer(PeerRecord { trust, name: "bob".into(), ..PeerRecord::of(BOB) });
-    Registry::new(Some(OWN), Limits::default(), &[], trust.map(bob).into_iter().collect(), at(0))
+    Registry::new(Some(OWN), Limits::default(), &[], trust.map(bob).into_iter().collect(), &seed(), at(0))
 }
 
 fn remote(host: u8, port: u16) -> SocketAddr {
@@ -45,7 +45,7 @@ fn restored(records: Vec<Record>) -> Registry {
             None => drop(last.remove(&record.key())),
         }
     }
-    Registry::new(Some(OWN), Limits::default(), &[], last.into_values().collect(), at(1000))
+    Registry::new(Some(OWN), Limits::default(), &[], last.into_values().collect(), &seed(), at(1000))
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn nobody_changes_his_own_trust_and_an_observer_trusts_nobody() {
     for change in [TrustChange::Pin, TrustChange::Verify, TrustChange::Block, TrustChange::Unblock, TrustChange::Forget]
     {
         assert_eq!(registry().change_trust(&OWN, change, at(1), &mut out), Err(CommandError::OwnIdentity));
-        let mut observer = Registry::new(None, Limits::default(), &[], Vec::new(), at(0));
+        let mut observer = Registry::new(None, Limits::default(), &[], Vec::new(), &seed(), at(0));
         assert_eq!(observer.change_trust(&BOB, change, at(1), &mut out), Err(CommandError::Observer));
     }
     registry().shook_hands(&OWN, remote(2, 1), 2, true, at(1), &mut out);
@@ -403,7 +403,7 @@ fn a_key_can_be_pinned_before_its_node_was_ever_met() {
 #[test]
 fn no_more_keys_can_be_pinned_than_there_is_room_for() {
     let limits = Limits { peers: 10, ..Limits::default() };
-    let mut registry = Registry::new(Some(OWN), limits, &[], Vec::new(), at(0));
+    let mut registry = Registry::new(Some(OWN), limits, &[], Vec::new(), &seed(), at(0));
     let mut out = Outbox::default();
     for number in 10..20 {
         registry.change_trust(&PeerId::from_bytes([number; 32]), TrustChange::Pin, at(1), &mut out).unwrap();
@@ -448,7 +448,7 @@ fn a_peer_with_an_alias_is_remembered_and_without_one_it_makes_room_again() {
     let limits = Limits { peers: 1, ..Limits::default() };
     let mut out = Outbox::default();
     let bob = Record::Peer(PeerRecord { name: "bob".into(), ..PeerRecord::of(BOB) });
-    let mut registry = Registry::new(Some(OWN), limits, &[], vec![bob], at(0));
+    let mut registry = Registry::new(Some(OWN), limits, &[], vec![bob], &seed(), at(0));
     registry.set_alias(&BOB, Some(String::from("bob")), at(1), &mut out).unwrap();
     registry.table.check();
     assert_eq!(registry.change_trust(&EVE, TrustChange::Pin, at(1), &mut out), Err(CommandError::TooManyPeers));
@@ -472,12 +472,12 @@ fn whom_somebody_cares_for_is_restored_first() {
         record(5, Trust::Blocked, None),
         record(6, Trust::Seen, Some("six")),
     ];
-    let registry = Registry::new(Some(OWN), limits, &[], records, at(0));
+    let registry = Registry::new(Some(OWN), limits, &[], records, &seed(), at(0));
     let known: Vec<u8> = registry.peers().map(|peer| peer.id.as_bytes()[0]).collect();
     assert_eq!(known, [5, 6]);
     registry.table.check();
     let twice = vec![record(3, Trust::Seen, Some("x")), record(4, Trust::Seen, Some("x"))];
-    Registry::new(Some(OWN), limits, &[], twice, at(0)).table.check();
+    Registry::new(Some(OWN), limits, &[], twice, &seed(), at(0)).table.check();
 }
 
 #[test]

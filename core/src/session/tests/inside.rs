@@ -41,7 +41,7 @@ impl Alone {
         let config = Config::node(id, Profile { name: "alone".into(), ..Profile::default() });
         Self {
             sessions: Sessions::new(&config, &Seed::new(&[1; 32]), Instant::ZERO),
-            registry: Registry::new(Some(id), Limits::default(), &[], Vec::new(), now),
+            registry: Registry::new(Some(id), Limits::default(), &[], Vec::new(), &Seed::new(&[1; 32]), now),
             out: Outbox::default(),
             now: Instant::ZERO,
             sent: Vec::new(),

@@ -47,6 +47,9 @@ pub(crate) struct Instance {
 
 pub(crate) type InstanceId = Id<Instance>;
 
+/// So many pairs of a text are told apart by looking at each. Most services have fewer, and a text may hold thousands.
+const FEW_PAIRS: usize = 16;
+
 /// Of which types an instance's own records are.
 pub(crate) const OF_INSTANCES: [RecordType; 2] = [RecordType::SRV, RecordType::TXT];
 
@@ -168,11 +171,24 @@ impl Link {
         let now = self.cache.tick();
         let (_, latest) = self.cache.set(name, RecordType::TXT).min_by_key(|(_, record)| record.age(now))?;
         let Content::Text(text) = latest.content else { return None };
-        let mut seen = BTreeSet::new();
         let entries = Txt::lenient(self.cache.text(text)).entries();
-        //= RFC 6763 §6.4 "the client MUST silently ignore all but the first occurrence of that attribute"
-        let first = entries.filter(|entry| seen.insert(entry.key.to_ascii_lowercase()));
-        Some(first.map(|entry| TxtPair { key: entry.key.into(), value: entry.value.map(Vec::from) }).collect())
+        let mut pairs: Vec<TxtPair> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for entry in entries {
+            //= RFC 6763 §6.4 "the client MUST silently ignore all but the first occurrence of that attribute"
+            let is_known = if pairs.len() < FEW_PAIRS {
+                pairs.iter().any(|pair| pair.key.eq_ignore_ascii_case(entry.key))
+            } else {
+                if seen.is_empty() {
+                    seen.extend(pairs.iter().map(|pair| pair.key.to_ascii_lowercase()));
+                }
+                !seen.insert(entry.key.to_ascii_lowercase())
+            };
+            if !is_known {
+                pairs.push(TxtPair { key: entry.key.into(), value: entry.value.map(Vec::from) });
+            }
+        }
+        Some(pairs)
     }
 
     fn need_location(&mut self, id: InstanceId, name: NameId, needed: bool, context: &mut Context<'_>) {
