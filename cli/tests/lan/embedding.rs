@@ -43,12 +43,12 @@ fn in_this_build(cargo: &mut Command, target: &Path) -> Output {
     output
 }
 
-/// An example of landfall-core. All are built by whoever asks first.
+/// An example of landfall-core. All are built by whoever asks first: with the workspace, whose tests were built with them.
 fn example(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let target = built().parent().expect("a profile is a folder of the target directory");
-        in_this_build(cargo("build").args(["--package", "landfall-core", "--examples"]), target);
+        in_this_build(cargo("build").args(["--workspace", "--examples"]), target);
     });
     built().join("examples").join(name)
 }
