@@ -130,3 +130,24 @@ impl Others {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use landfall_core::Config;
+
+    use super::*;
+
+    #[test]
+    fn requests_that_come_while_a_turn_answers_all_it_may_are_answered_though_nobody_rings_for_them() {
+        let (mut node, handle) = Node::new(NodeOptions::observer(Config::observer())).unwrap();
+        let mut others = Others::new(&node.wakes);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut asked: Vec<_> = (0..REQUESTS + 5).map(|_| Box::pin(handle.counters())).collect();
+        for left in [5, 0] {
+            asked.retain_mut(|request| request.as_mut().poll(&mut context).is_pending());
+            assert!(node.wait(&mut Vec::new(), &mut others, &mut context).is_ready());
+            asked.retain_mut(|request| request.as_mut().poll(&mut context).is_pending());
+            assert_eq!(asked.len(), left);
+        }
+    }
+}
