@@ -18,10 +18,10 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
-use landfall_core::{BrowseScope, Command, Config, Instant, Profile, ServiceType, SoftwareKeyring, UnixTime};
-use landfall_recordings::StandIn;
+use landfall_core::{BrowseScope, Command, Config, Instant, Keyring, Profile, ServiceType, SoftwareKeyring, UnixTime};
 use landfall_recordings::capture::{Capture, CaptureError, Captured, Content};
 use landfall_recordings::trace::{FORMAT, OnDifference, Trace, TraceError, is_trace};
+use landfall_recordings::{StandIn, is_for_a_node};
 
 use self::only::Only;
 use self::said::Said;
@@ -41,6 +41,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 const MOST_TYPES: usize = 63;
 /// The made-up key and seed of those who stand in for a host, so that a replay says the same each time.
 const STAND_IN: [u8; 32] = *b"landfall replay: a made-up key..";
+
+/// Signs nothing. Nobody hears what a stand-in sends, and to sign it would be nearly half of the work of a replay.
+struct Blank;
+
+impl Keyring for Blank {
+    fn sign(&self, _: &[u8]) -> Option<[u8; 64]> {
+        Some([0; 64])
+    }
+}
 
 /// Runs the command.
 pub(crate) fn run(options: &args::Replay) -> Result<(), Failure> {
@@ -100,7 +109,7 @@ impl Frames {
             let begin = *frames.first.get_or_insert(frame.at);
             frames.last = frames.last.max(frame.at).max(begin);
             match frame.content {
-                Content::Datagram(captured) if StandIn::is_for_a_node(&captured) => {
+                Content::Datagram(captured) if is_for_a_node(&captured) => {
                     frames.datagrams.push(captured);
                     frames.numbers.push(frames.count);
                 }
@@ -134,7 +143,7 @@ fn capture(options: &args::Replay, style: Style, file: impl Read) -> Outcome {
         network: options.network.clone(),
         ..Config::node(SoftwareKeyring::from_seed(&STAND_IN).id(), profile)
     };
-    let mut stand_in = StandIn::new(config, Some(STAND_IN), STAND_IN, place.addresses.clone(), wall)
+    let mut stand_in = StandIn::new(config, Blank, STAND_IN, place.addresses.clone(), wall)
         .map_err(|error| Failure::Usage(error.to_string()))?;
 
     let mut timeline = Timeline::new(style, wall, Instant::ZERO);

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use landfall_core::{Action, Command, Config, Engine, InterfaceAddress, UnixTime};
+use landfall_core::{Action, Command, Config, Engine, InterfaceAddress, SoftwareKeyring, UnixTime};
 use landfall_recordings::{StandIn, Witness};
 
 use crate::capture::{CaptureError, Captured, datagrams};
@@ -84,13 +84,15 @@ impl Replay {
     pub fn run_datagrams(&self, datagrams: &[Captured]) -> String {
         let begin = datagrams.first().map_or(Duration::ZERO, |first| first.at);
         let wall = UnixTime::from_millis(u64::try_from(begin.as_millis()).unwrap_or(u64::MAX));
-        let mut stand_in = StandIn::new(self.config.clone(), self.key, self.seed, self.addresses.clone(), wall)
+        // An observer has nothing to sign.
+        let keyring = SoftwareKeyring::from_seed(&self.key.unwrap_or([0; 32]));
+        let mut stand_in = StandIn::new(self.config.clone(), keyring, self.seed, self.addresses.clone(), wall)
             .expect("the configuration is valid");
         let mut text = Text(String::new());
         stand_in.start(&mut text);
         let mut commands = self.commands.iter();
         let mut next = commands.next();
-        let give = |stand_in: &mut StandIn, text: &mut Text, after: Duration, command: &Command| {
+        let give = |stand_in: &mut StandIn<_>, text: &mut Text, after: Duration, command: &Command| {
             stand_in.advance(after, text);
             stand_in.command(command.clone(), text).expect("a replay's commands are valid");
         };

@@ -13,5 +13,5 @@ mod stand_in;
 pub mod trace;
 mod witness;
 
-pub use stand_in::StandIn;
+pub use stand_in::{StandIn, is_for_a_node};
 pub use witness::Witness;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use landfall_core::{
     Action, BEACON_PORT, Channel, Command, CommandError, CommandId, Config, ConfigError, Datagram, Engine, Input,
-    Instant, Interface, InterfaceAddress, SoftwareKeyring, UnixTime,
+    Instant, Interface, InterfaceAddress, Keyring, UnixTime,
 };
 
 use crate::capture::Captured;
@@ -19,28 +19,26 @@ const MDNS: u16 = 5353;
 /// An engine at one interface whose time is that of a capture. Jobs and commits are done at once, so that the time of what it
 /// does is the time of what it heard. What it sends goes nowhere, and nobody answers it.
 #[derive(Debug)]
-pub struct StandIn {
+pub struct StandIn<K> {
     engine: Engine,
-    keyring: SoftwareKeyring,
+    keyring: K,
     addresses: Vec<InterfaceAddress>,
     now: Duration,
 }
 
-impl StandIn {
-    /// An engine at a host with these addresses, born at `wall`. `key` is the secret seed of its key, when it has one.
+impl<K: Keyring> StandIn<K> {
+    /// An engine at a host with these addresses, born at `wall`. `keyring` signs what it sends, which nobody hears.
     ///
     /// # Errors
     /// When the configuration is refused.
     pub fn new(
         config: Config,
-        key: Option<[u8; 32]>,
+        keyring: K,
         seed: [u8; 32],
         addresses: Vec<InterfaceAddress>,
         wall: UnixTime,
     ) -> Result<Self, ConfigError> {
         let engine = Engine::new(config, seed, Instant::ZERO, wall)?;
-        // An observer has nothing to sign.
-        let keyring = SoftwareKeyring::from_seed(&key.unwrap_or([0; 32]));
         Ok(Self { engine, keyring, addresses, now: Duration::ZERO })
     }
 
@@ -78,12 +76,6 @@ impl StandIn {
             self.feed(Input::Timeout, witness);
         }
         self.now = self.now.max(to);
-    }
-
-    /// Whether a datagram is for a port that nodes hear, wherever it goes.
-    #[must_use]
-    pub fn is_for_a_node(datagram: &Captured) -> bool {
-        channel(datagram).is_some()
     }
 
     /// Whether the host hears this datagram: it did not send it, it is meant for it or for all, and for a port of ours.
@@ -139,6 +131,12 @@ impl StandIn {
         let now = self.instant();
         assert!(self.engine.poll_timeout().is_none_or(|at| at > now), "the next deadline is not after {now:?}");
     }
+}
+
+/// Whether a datagram is for a port that nodes hear, wherever it goes.
+#[must_use]
+pub fn is_for_a_node(datagram: &Captured) -> bool {
+    channel(datagram).is_some()
 }
 
 /// Which of a node's sockets hears a datagram, if any does.
