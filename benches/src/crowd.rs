@@ -31,6 +31,14 @@ pub struct Told {
     payload: Vec<u8>,
 }
 
+impl Told {
+    /// The same, just received: the processor has it at hand, as it has what the system copied into a buffer a moment ago.
+    #[must_use]
+    pub fn arrive(&self) -> Self {
+        Self { source: self.source, payload: self.payload.clone() }
+    }
+}
+
 /// What becomes of jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crypto {
@@ -87,6 +95,11 @@ impl Crowd {
             self.pass(ARRIVAL);
         }
         self.pass(QUIET);
+        for number in 0..self.peers.len() {
+            let told = self.announce(number);
+            self.pass(self.step);
+            self.take(&told, Crypto::Believed);
+        }
         let online = self.engine.peers().filter(|peer| peer.online).count();
         assert_eq!(online, self.peers.len(), "{:?}", self.engine.counters());
     }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::hash::{Hash, Hasher as _};
 
-use siphasher::{sip, sip128};
+use siphasher::sip::SipHasher13;
 
 use crate::random::Stream;
 
@@ -23,14 +23,9 @@ impl Hasher {
     }
 
     pub(crate) fn hash(&self, thing: &impl Hash) -> u64 {
-        let mut hasher = sip::SipHasher13::new_with_keys(self.keys.0, self.keys.1);
+        let mut hasher = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
         thing.hash(&mut hasher);
         hasher.finish()
-    }
-
-    /// What these bytes are told from all others by.
-    pub(crate) fn digest(&self, bytes: &[u8]) -> u128 {
-        sip128::SipHasher13::new_with_keys(self.keys.0, self.keys.1).hash(bytes).as_u128()
     }
 }
 

@@ -12,34 +12,48 @@ use crate::time::Instant;
 const CHILDREN: usize = 4;
 
 /// Deadlines by key. Its size is that of the set of keys, which its owner bounds.
+///
+/// What is needed to move a deadline is apart from the keys, so that it takes little room in the processor's cache.
 #[derive(Debug)]
 pub(crate) struct Timers<K> {
     by_key: BTreeMap<K, Place>,
     /// Each key's deadline in the heap. Those of no key are free.
-    places: Vec<Slot<K>>,
-    free: Vec<Place>,
+    slots: Vec<Slot>,
+    keys: Vec<K>,
+    free: Vec<u32>,
     heap: Vec<Node>,
 }
 
 /// Where a key's deadline is, or was. A wrong one costs a search and nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place(usize);
+pub(crate) struct Place {
+    slot: u32,
+    /// The number of the key among those that had the slot, from 1.
+    tenancy: u32,
+}
 
 #[derive(Clone, Copy, Debug)]
-struct Slot<K> {
-    key: K,
-    index: usize,
+struct Slot {
+    index: u32,
+    tenancy: u32,
+}
+
+impl Slot {
+    /// Places in it that are remembered are wrong from now on.
+    fn vacate(&mut self) {
+        self.tenancy = self.tenancy.checked_add(1).unwrap_or(1);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Node {
     at: Instant,
-    place: Place,
+    slot: u32,
 }
 
 impl<K: Ord + Copy> Timers<K> {
     pub(crate) const fn new() -> Self {
-        Self { by_key: BTreeMap::new(), places: Vec::new(), free: Vec::new(), heap: Vec::new() }
+        Self { by_key: BTreeMap::new(), slots: Vec::new(), keys: Vec::new(), free: Vec::new(), heap: Vec::new() }
     }
 
     /// Sets the key's deadline, in place of the one it had.
@@ -48,23 +62,25 @@ impl<K: Ord + Copy> Timers<K> {
             Some(place) => *place,
             None => self.add(key),
         };
-        let index = self.places.get(place.0).map_or(0, |slot| slot.index);
-        self.settle(index, Node { at, place });
+        if let Some(index) = self.index(place) {
+            self.settle(index, Node { at, slot: place.slot });
+        }
     }
 
     /// The same, for whoever remembers where the deadline was set the last time: that saves the search.
     pub(crate) fn set_at(&mut self, place: &mut Place, key: K, at: Instant) {
-        if let Some(index) = self.index(*place, key) {
-            return self.settle(index, Node { at, place: *place });
+        if let Some(index) = self.index(*place) {
+            debug_assert!(self.by_key.get(&key) == Some(place), "places are not shared");
+            return self.settle(index, Node { at, slot: place.slot });
         }
         self.set(key, at);
         *place = self.by_key.get(&key).copied().unwrap_or_default();
     }
 
-    /// Where in the heap the deadline of this key is, if it has this place.
-    fn index(&self, place: Place, key: K) -> Option<usize> {
-        let slot = self.places.get(place.0).filter(|slot| slot.key == key)?;
-        self.heap.get(slot.index).filter(|node| node.place == place).map(|_| slot.index)
+    /// Where in the heap the deadline with this place is, if it is.
+    fn index(&self, place: Place) -> Option<usize> {
+        let slot = self.slots.get(usize(place.slot)).filter(|slot| slot.tenancy == place.tenancy)?;
+        Some(usize(slot.index))
     }
 
     /// Sets the key's deadline unless it has an earlier one.
@@ -76,8 +92,11 @@ impl<K: Ord + Copy> Timers<K> {
 
     pub(crate) fn clear(&mut self, key: K) {
         let Some(place) = self.by_key.remove(&key) else { return };
-        self.free.push(place);
-        let Some(index) = self.places.get(place.0).map(|slot| slot.index) else { return };
+        let Some(index) = self.index(place) else { return };
+        self.free.push(place.slot);
+        if let Some(slot) = self.slots.get_mut(usize(place.slot)) {
+            slot.vacate();
+        }
         let Some(last) = self.heap.pop() else { return };
         if index < self.heap.len() {
             self.settle(index, last);
@@ -85,8 +104,8 @@ impl<K: Ord + Copy> Timers<K> {
     }
 
     pub(crate) fn get(&self, key: K) -> Option<Instant> {
-        let slot = self.places.get(self.by_key.get(&key)?.0)?;
-        self.heap.get(slot.index).map(|node| node.at)
+        let index = self.index(*self.by_key.get(&key)?)?;
+        self.heap.get(index).map(|node| node.at)
     }
 
     /// The earliest deadline.
@@ -96,26 +115,36 @@ impl<K: Ord + Copy> Timers<K> {
 
     /// Takes all keys, in their order.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = K> + use<K> {
-        core::mem::replace(self, Self::new()).by_key.into_keys()
+        self.heap.clear();
+        self.free.clear();
+        self.free.extend(0..u32(self.slots.len()));
+        self.slots.iter_mut().for_each(Slot::vacate);
+        core::mem::take(&mut self.by_key).into_keys()
     }
 
     /// Takes one key whose deadline is `now` or earlier, the earliest first, of equal ones the one of the least key.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let first = self.heap.first().filter(|first| first.at <= now)?;
-        let key = self.places.get(first.place.0)?.key;
+        let key = *self.keys.get(usize(first.slot))?;
         self.clear(key);
         Some(key)
     }
 
     /// A place for this key, at the end of the heap.
     fn add(&mut self, key: K) -> Place {
-        let new = Slot { key, index: self.heap.len() };
-        let place = self.free.pop().unwrap_or(Place(self.places.len()));
-        match self.places.get_mut(place.0) {
-            Some(slot) => *slot = new,
-            None => self.places.push(new),
-        }
-        self.heap.push(Node { at: Instant::ZERO, place });
+        let index = u32(self.heap.len());
+        let free = self.free.pop().map(|slot| (slot, self.slots.get_mut(usize(slot)), self.keys.get_mut(usize(slot))));
+        let place = if let Some((slot, Some(free), Some(before))) = free {
+            *before = key;
+            free.index = index;
+            Place { slot, tenancy: free.tenancy }
+        } else {
+            let place = Place { slot: u32(self.slots.len()), tenancy: 1 };
+            self.slots.push(Slot { index, tenancy: place.tenancy });
+            self.keys.push(key);
+            place
+        };
+        self.heap.push(Node { at: Instant::ZERO, slot: place.slot });
         self.by_key.insert(key, place);
         place
     }
@@ -160,16 +189,25 @@ impl<K: Ord + Copy> Timers<K> {
     }
 
     fn is_before(&self, one: &Node, other: &Node) -> bool {
-        let key = |node: &Node| self.places.get(node.place.0).map(|slot| slot.key);
+        let key = |node: &Node| self.keys.get(usize(node.slot));
         one.at < other.at || (one.at == other.at && key(one) < key(other))
     }
 
     fn put(&mut self, index: usize, node: Node) {
-        if let (Some(there), Some(slot)) = (self.heap.get_mut(index), self.places.get_mut(node.place.0)) {
+        if let (Some(there), Some(slot)) = (self.heap.get_mut(index), self.slots.get_mut(usize(node.slot))) {
             *there = node;
-            slot.index = index;
+            slot.index = u32(index);
         }
     }
+}
+
+/// Nobody has more deadlines than that: their keys alone would take gigabytes.
+fn u32(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn usize(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -110,8 +110,9 @@ impl Deed {
         let mut sent = 0;
         for told in told.chunks(CHUNK as usize) {
             crowd.settle(CHUNK);
+            let told: Vec<Told> = told.iter().map(Told::arrive).collect();
             let began = used();
-            for told in told {
+            for told in &told {
                 sent += crowd.hear(told, self.crypto);
             }
             time += used() - began;

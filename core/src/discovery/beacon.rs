@@ -22,7 +22,6 @@ use crate::record::CommitId;
 use crate::registry::{Announcement, CALL_PAUSE, Call, Registry, Source, Standing};
 use crate::succession::Statements;
 use crate::time::{Instant, Now, UnixTime};
-use crate::wire::beacon::BodyView;
 use crate::wire::profile::Profile;
 
 /// The node's ears and voice for its own kind.
@@ -169,7 +168,7 @@ impl Beacon {
         };
         let Some(checked) = self.intake.checked(done.id) else { return };
         match self.intake.verified(&checked, holds, now.at) {
-            Some(Verified::Announce(announcement)) => self.announced(announcement, registry, now, out),
+            Some(Verified::Announce(announcement)) => self.announced(&announcement, registry, now, out),
             Some(Verified::Discover { source, interface }) => {
                 self.announcer.answer_later(source, interface, false, registry.crowd(), now.at);
             }
@@ -192,16 +191,17 @@ impl Beacon {
         }
     }
 
-    fn announced(
-        &mut self,
-        announcement: Announcement<BodyView<'_>>,
-        registry: &mut Registry,
-        now: Now,
-        out: &mut Outbox,
-    ) {
+    fn announced(&mut self, announcement: &Announcement<&[u8]>, registry: &mut Registry, now: Now, out: &mut Outbox) {
         let (id, address, interface) = (announcement.id, announcement.source, announcement.interface);
-        let asked = self.introductions.was_asked_by(id, address, now.at);
-        let reaction = registry.heard(&announcement, asked, now, out);
+        let reaction = match registry.heard_again(announcement, now) {
+            Some(reaction) => reaction,
+            None => {
+                let Some(announcement) = self.intake.read(announcement) else { return };
+                let asked = self.introductions.was_asked_by(id, address, now.at);
+                registry.heard(&announcement, asked, now, out)
+            }
+        };
+        self.intake.accept();
         if reaction.prove || reaction.tell {
             let delay = self.announcer.newcomer_delay(registry.crowd());
             let introduction = Introduction {

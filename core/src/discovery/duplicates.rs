@@ -8,7 +8,6 @@ use crate::hasher::Hasher;
 const FRAMES: u16 = 4096;
 /// Twice as many slots as frames, so that a search is short.
 const SLOTS: usize = 8192;
-const EMPTY: u16 = u16::MAX;
 
 /// The digests, as a ring, and a table of where in the ring each is.
 ///
@@ -17,10 +16,30 @@ const EMPTY: u16 = u16::MAX;
 #[derive(Debug)]
 pub(crate) struct Duplicates {
     hasher: Hasher,
-    ring: Vec<u128>,
+    ring: Vec<u64>,
     /// Where in the ring the next one goes once it is full, which is where the oldest is.
     oldest: u16,
-    slots: Vec<u16>,
+    slots: Vec<Slot>,
+}
+
+/// Where in the ring a digest is, and enough of the digest that the ring is hardly ever looked at in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot {
+    place: u16,
+    tag: u16,
+}
+
+impl Slot {
+    const EMPTY: Self = Self { place: u16::MAX, tag: 0 };
+
+    fn is_empty(self) -> bool {
+        self.place == u16::MAX
+    }
+
+    /// The slot where a search for its digest begins.
+    fn home(self) -> usize {
+        usize::from(self.tag) % SLOTS
+    }
 }
 
 impl Duplicates {
@@ -30,13 +49,13 @@ impl Duplicates {
 
     /// Whether a frame is new; it is not from now on, until 4096 others have come.
     pub(crate) fn is_new(&mut self, frame: &[u8]) -> bool {
-        let digest = self.hasher.digest(frame);
+        let digest = self.hasher.hash(&frame);
         if self.slots.is_empty() {
             self.ring.reserve_exact(FRAMES.into());
-            self.slots.resize(SLOTS, EMPTY);
+            self.slots.resize(SLOTS, Slot::EMPTY);
         }
-        let mut slot = self.search(digest);
-        if self.at(slot) != EMPTY {
+        let mut index = self.search(digest);
+        if !self.at(index).is_empty() {
             return false;
         }
         let place = match u16::try_from(self.ring.len()) {
@@ -49,24 +68,28 @@ impl Duplicates {
                 self.oldest = (self.oldest + 1) % FRAMES;
                 self.forget(place);
                 // What was behind may have moved to before.
-                slot = self.search(digest);
+                index = self.search(digest);
                 if let Some(old) = self.ring.get_mut(usize::from(place)) {
                     *old = digest;
                 }
                 place
             }
         };
-        self.set(slot, place);
+        self.set(index, Slot { place, tag: tag(digest) });
         true
     }
 
-    /// The slot of this digest, or the free one that it would be put into.
-    fn search(&self, digest: u128) -> usize {
-        let mut slot = home(digest);
-        while self.at(slot) != EMPTY && self.digest_at(slot) != digest {
-            slot = (slot + 1) % SLOTS;
+    /// The index of this digest's slot, or of the free one that it would be put into.
+    fn search(&self, digest: u64) -> usize {
+        let tag = tag(digest);
+        let mut index = Slot { place: 0, tag }.home();
+        loop {
+            let slot = self.at(index);
+            if slot.is_empty() || (slot.tag == tag && self.ring.get(usize::from(slot.place)) == Some(&digest)) {
+                return index;
+            }
+            index = (index + 1) % SLOTS;
         }
-        slot
     }
 
     /// Empties the slot of what is at this place of the ring.
@@ -74,36 +97,32 @@ impl Duplicates {
         let Some(digest) = self.ring.get(usize::from(place)).copied() else { return };
         let mut free = self.search(digest);
         let mut next = (free + 1) % SLOTS;
-        while self.at(next) != EMPTY {
+        while !self.at(next).is_empty() {
             // How far each is from where the next one would be at best.
-            let from_home = |slot: usize| (slot + SLOTS - home(self.digest_at(next))) % SLOTS;
+            let from_home = |index: usize| (index + SLOTS - self.at(next).home()) % SLOTS;
             if from_home(free) < from_home(next) {
                 self.set(free, self.at(next));
                 free = next;
             }
             next = (next + 1) % SLOTS;
         }
-        self.set(free, EMPTY);
+        self.set(free, Slot::EMPTY);
     }
 
-    fn at(&self, slot: usize) -> u16 {
-        self.slots.get(slot).copied().unwrap_or(EMPTY)
+    fn at(&self, index: usize) -> Slot {
+        self.slots.get(index).copied().unwrap_or(Slot::EMPTY)
     }
 
-    fn set(&mut self, slot: usize, place: u16) {
-        if let Some(slot) = self.slots.get_mut(slot) {
-            *slot = place;
+    fn set(&mut self, index: usize, to: Slot) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = to;
         }
-    }
-
-    fn digest_at(&self, slot: usize) -> u128 {
-        self.ring.get(usize::from(self.at(slot))).copied().unwrap_or_default()
     }
 }
 
-/// The slot where a search for this digest begins.
-fn home(digest: u128) -> usize {
-    (digest % SLOTS as u128) as usize
+/// The bits of a digest that its slot remembers. The last thirteen of them name the slot.
+fn tag(digest: u64) -> u16 {
+    (digest & u64::from(u16::MAX)) as u16
 }
 
 #[cfg(test)]

@@ -54,9 +54,9 @@ pub(crate) enum Unsigned {
 
 /// What a frame turned out to be, now that its signature holds.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "announces are the usual case, and are consumed at once")]
 pub(crate) enum Verified<'a> {
-    Announce(Announcement<BodyView<'a>>),
+    /// Its body is unread.
+    Announce(Announcement<&'a [u8]>),
     Discover {
         source: SocketAddr,
         interface: u32,
@@ -188,7 +188,7 @@ impl Intake {
             return self.drop_as(|counters| &mut counters.over_budget);
         }
         let (Some(id), Some((signed, signature))) = (header.id, beacon.signature()) else {
-            self.counters.accepted = self.counters.accepted.saturating_add(1);
+            self.accept();
             return Some(Unsigned::AnonymousDiscover);
         };
         if !self.duplicates.is_new(datagram.payload) {
@@ -254,7 +254,7 @@ impl Intake {
         Some(pending)
     }
 
-    /// A verification's result: what the frame says, if its signature holds and its body is in order.
+    /// A verification's result: what the frame says, if its signature holds and, unless it is an announce, its body is in order.
     pub(crate) fn verified<'a>(&mut self, pending: &'a Pending, holds: bool, now: Instant) -> Option<Verified<'a>> {
         self.counters.verifications = self.counters.verifications.saturating_add(1);
         if !holds {
@@ -264,10 +264,23 @@ impl Intake {
             Pending::Answer { answer, arrived } => Some(Verified::Answer { answer: *answer, arrived: *arrived }),
             Pending::Beacon { frame, source, interface } => self.meaning(frame, *source, *interface, now),
         };
-        if verified.is_some() {
-            self.counters.accepted = self.counters.accepted.saturating_add(1);
+        if verified.as_ref().is_some_and(|verified| !matches!(verified, Verified::Announce(_))) {
+            self.accept();
         }
         verified
+    }
+
+    /// Reads what an announce says, if its body is in order.
+    pub(crate) fn read<'a>(&mut self, announcement: &Announcement<&'a [u8]>) -> Option<Announcement<BodyView<'a>>> {
+        match BodyView::read(announcement.body) {
+            Ok(body) => Some(announcement.with_body(body)),
+            Err(_) => self.drop_as(|counters| &mut counters.bad_body),
+        }
+    }
+
+    /// Counts a frame that counts.
+    pub(crate) fn accept(&mut self) {
+        self.counters.accepted = self.counters.accepted.saturating_add(1);
     }
 
     fn meaning<'a>(
@@ -280,9 +293,11 @@ impl Intake {
         let beacon = Beacon::parse(frame).ok()?;
         let header = beacon.header;
         let id = header.id?;
-        let Ok(body) = BodyView::read(beacon.body()) else {
+        let body = beacon.body();
+        let unread = header.kind == Kind::Announce && Some(id) != self.own_id;
+        if !unread && BodyView::read(body).is_err() {
             return self.drop_as(|counters| &mut counters.bad_body);
-        };
+        }
         if Some(id) == self.own_id {
             let late = now.since(self.started) < CLONE_GRACE || header.kind == Kind::Goodbye;
             let frame = (header.epoch, header.sequence);

@@ -6,40 +6,46 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use super::again::Said;
 use super::peer::{AddressState, Peer, PeerAddress, PeerWarning, Source, Trust};
-use super::{Announcement, Proof};
+use super::{ANSWER_PAUSE, Announcement, PROOF_LIFETIMES, Proof};
 use crate::identity::PeerId;
 use crate::io::{Event, PeerChange};
 use crate::outbox::Outbox;
 use crate::record::{MAX_WARNINGS, PeerRecord};
 use crate::time::{Instant, UnixTime};
 use crate::timers::Place;
-use crate::wire::beacon::{Profile, Says};
+use crate::wire::beacon::{BodyView, Profile, Says};
 
 /// A peer and what only the registry needs to know of it.
+///
+/// What every datagram of a peer needs is in its first two lines of memory.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Entry {
-    pub(super) peer: Peer,
     /// Epoch and sequence number of its newest frame: nothing up to it counts again.
     pub(super) epoch: u64,
     pub(super) sequence: u32,
-    /// Its running instance; unknown after our own restart.
-    pub(super) instance: Option<[u8; 8]>,
-    /// How long it may be silent.
-    pub(super) ttl: Duration,
     pub(super) liveness: Liveness,
     /// Its present instance has asked us to prove ourselves, so it has heard of us.
     pub(super) knows_us: bool,
+    /// What it said last, as long as nothing but that it was heard has changed it since.
+    pub(super) said: Option<Said>,
+    /// Where its deadline was last.
+    pub(super) deadline: Place,
+    /// How long it may be silent.
+    pub(super) ttl: Duration,
+    /// When it proved itself last.
+    pub(super) proved: Option<Instant>,
+    pub(super) peer: Peer,
+    /// Its running instance; unknown after our own restart.
+    pub(super) instance: Option<[u8; 8]>,
     /// When it was last answered although it knows us.
     pub(super) answered: Option<Instant>,
     /// Its place in the queue of those that may be evicted: when it was parked there.
     pub(super) parked: Option<UnixTime>,
-    /// Where its deadline was last.
-    pub(super) deadline: Place,
     /// What it announced while it was offline, to count once it has proved that it is there.
     pub(super) pending: Option<Box<Announcement>>,
-    /// When it proved itself last.
-    pub(super) proved: Option<Instant>,
     /// The source address it counts against; none for a peer that was restored and has not proved itself since.
     pub(super) source: Option<IpAddr>,
     /// The key whose rotation gave it its trust or its alias, as long as nobody vouched for it since.
@@ -112,6 +118,7 @@ impl Entry {
             peer,
             epoch: record.epoch,
             sequence: record.sequence,
+            said: None,
             instance: None,
             ttl: Duration::ZERO,
             liveness: Liveness::Heard,
@@ -224,6 +231,41 @@ impl Entry {
             out.event(Event::PeerChanged { id: self.peer.id, change });
         }
         (false, dropped)
+    }
+
+    /// Whether its last proof is to be asked for again where there are few nodes.
+    pub(super) fn is_outdated(&self, now: Instant) -> bool {
+        self.proved.is_none_or(|last| now.since(last) > self.ttl * PROOF_LIFETIMES)
+    }
+
+    /// Whether to tell it of us and whether to answer it, when it asks everybody to announce himself, and there are `few`.
+    pub(super) fn hail(&mut self, answer_me: bool, few: bool, now: Instant) -> (bool, bool) {
+        // It may know us and still lack the proof: our answers get lost, too. Where there are many, it waits for the next round.
+        let pause_over = || self.answered.is_none_or(|last| now.since(last) >= ANSWER_PAUSE);
+        let answer = answer_me && self.knows_us && few && pause_over();
+        if answer {
+            self.answered = Some(now);
+        }
+        (answer_me && !self.knows_us, answer)
+    }
+
+    /// Whether reading this announce would change nothing.
+    pub(super) fn stays_as_it_was(&self, announcement: &Announcement<&[u8]>) -> bool {
+        let Announcement { instance, ttl, tcp_port, source, .. } = *announcement;
+        let here = |known: &PeerAddress| {
+            known.address == source && known.state == AddressState::Confirmed && known.rtt.is_some()
+        };
+        let listed = |body: &BodyView<'_>| {
+            let ips = body.addresses();
+            !body.lists_all_addresses() || self.peer.addresses.iter().all(|known| ips.contains(&known.address.ip()))
+        };
+        self.peer.online
+            && !matches!(self.peer.trust, Trust::Blocked | Trust::Revoked)
+            && (self.instance, self.ttl, self.peer.tcp_port) == (Some(instance), ttl, tcp_port)
+            && self.peer.addresses.iter().any(here)
+            && BodyView::read(announcement.body).is_ok_and(|body| {
+                body.is(&self.peer.profile) && listed(&body) && body.words() == Some(announcement.body)
+            })
     }
 
     /// Takes note of a proof; whether it is the first at this address, and what had to go for it.

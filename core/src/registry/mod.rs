@@ -3,6 +3,7 @@
 //! A node that was heard is a candidate until it signed our nonce; then it is a peer, and stays one while it is offline.
 //! Only a proof puts a peer online: a frame that verifies may be a recording, an answer to a fresh nonce cannot be.
 
+mod again;
 mod destinations;
 mod ending;
 mod entries;
@@ -71,12 +72,18 @@ pub(crate) struct Announcement<B = Body> {
     pub(crate) body: B,
 }
 
+impl<B> Announcement<B> {
+    /// The same with another body.
+    pub(crate) fn with_body<C>(&self, body: C) -> Announcement<C> {
+        let Self { id, epoch, sequence, instance, ttl, tcp_port, answer_me, source, interface, .. } = *self;
+        Announcement { id, epoch, sequence, instance, ttl, tcp_port, answer_me, source, interface, body }
+    }
+}
+
 impl<B: Says> Announcement<B> {
     /// To be kept. What it says of keys that ended is not: that was looked at.
     fn keep(&self) -> Announcement {
-        let Self { id, epoch, sequence, instance, ttl, tcp_port, answer_me, source, interface, ref body } = *self;
-        let body = Body { claims: Claims::default(), ..body.to_body() };
-        Announcement { id, epoch, sequence, instance, ttl, tcp_port, answer_me, source, interface, body }
+        self.with_body(Body { claims: Claims::default(), ..self.body.to_body() })
     }
 }
 
@@ -124,6 +131,8 @@ pub(crate) struct Registry {
     full_warning: Option<Instant>,
     /// Room for what an announce says of keys that ended.
     claims: Claims,
+    /// Of what is said again and again.
+    hasher: Hasher,
 }
 
 impl Registry {
@@ -155,7 +164,8 @@ impl Registry {
         // Where there is no room for all, whom somebody cares for comes first.
         first.into_iter().chain(last).for_each(|record| table.restore(record));
         let claims = Claims::default();
-        Self { table, own, keys, links: Vec::new(), unsaved: Timers::new(), full_warning: None, claims }
+        let hasher = Hasher::new(&mut seed.stream("registry.said"));
+        Self { table, own, keys, links: Vec::new(), unsaved: Timers::new(), full_warning: None, claims, hasher }
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = &Peer> {
@@ -276,7 +286,7 @@ impl Registry {
             return Some(Reaction { prove: true, tell: true, answer: false, known });
         }
         let restarted = entry.instance != Some(announcement.instance);
-        let outdated = few && entry.proved.is_none_or(|last| now.at.since(last) > entry.ttl * PROOF_LIFETIMES);
+        let outdated = few && entry.is_outdated(now.at);
         entry.ttl = announcement.ttl;
         entry.peer.tcp_port = announcement.tcp_port;
         entry.peer.last_seen = now.wall;
@@ -285,13 +295,7 @@ impl Registry {
         let old_name = entry.describe(&announcement.body, out);
         let known = entry.peer.has_proved_at(announcement.source);
         let (confirmed, dropped) = entry.heard_at(announcement.source, announcement.interface, out);
-        let tell = announcement.answer_me && !entry.knows_us;
-        // It may know us and still lack the proof: our answers get lost, too. Where there are many, it waits for the next round.
-        let pause_over = entry.answered.is_none_or(|last| now.at.since(last) >= ANSWER_PAUSE);
-        let answer = announcement.answer_me && entry.knows_us && few && pause_over;
-        if answer {
-            entry.answered = Some(now.at);
-        }
+        let (tell, answer) = entry.hail(announcement.answer_me, few, now.at);
         if !outdated {
             self.table.keep_alive(&id, now.at);
         }
@@ -308,6 +312,9 @@ impl Registry {
         }
         if restarted || old_name.is_some() {
             self.persist(&id, out);
+        }
+        if confirmed && known {
+            self.remember(announcement);
         }
         Some(Reaction { prove: !confirmed || outdated, tell: tell || restarted, answer, known })
     }
@@ -331,7 +338,7 @@ impl Registry {
     ///
     /// Unproven, so it only saves us from telling it again.
     pub(crate) fn asked_by(&mut self, sender: &PeerId, source: SocketAddr) {
-        if let Some(entry) = self.table.entry_mut(sender) {
+        if let Some(entry) = self.table.entry_as_it_was(sender) {
             entry.knows_us |= entry.peer.addresses.iter().any(|known| known.address == source);
         } else if let Some(candidate) = self.table.candidate_mut(sender) {
             candidate.knows_us |= candidate.announcement.source == source;

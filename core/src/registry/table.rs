@@ -76,6 +76,13 @@ impl Table {
 
     /// The entry, for changes that no index depends on.
     pub(super) fn entry_mut(&mut self, id: &PeerId) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(id)?;
+        entry.said = None;
+        Some(entry)
+    }
+
+    /// The entry, for what changes nothing that the peer says of itself, nor where it proved to be.
+    pub(super) fn entry_as_it_was(&mut self, id: &PeerId) -> Option<&mut Entry> {
         self.entries.get_mut(id)
     }
 
@@ -90,7 +97,7 @@ impl Table {
     /// Changes a peer in any way but whether it is online, where it is and against which source it counts.
     pub(super) fn update<T>(&mut self, id: &PeerId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         self.unindex(id);
-        let result = self.entries.get_mut(id).map(change);
+        let result = self.entry_mut(id).map(change);
         self.index(id);
         result
     }
@@ -260,7 +267,7 @@ impl Table {
     /// The peer counts no more, wherever it is: it has no address, and is not online.
     pub(super) fn silence(&mut self, id: &PeerId) {
         self.depart(id);
-        let Some(entry) = self.entries.get_mut(id) else { return };
+        let Some(entry) = self.entry_mut(id) else { return };
         entry.pending = None;
         for known in core::mem::take(&mut entry.peer.addresses) {
             self.vacate(id, known.address);
@@ -273,7 +280,7 @@ impl Table {
             return false;
         }
         self.deadlines.clear(*id);
-        let Some(entry) = self.entries.get_mut(id) else { return false };
+        let Some(entry) = self.entry_mut(id) else { return false };
         entry.peer.online = false;
         entry.knows_us = false;
         for known in &mut entry.peer.addresses {

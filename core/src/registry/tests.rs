@@ -1,5 +1,6 @@
 //! What the registry believes, of whom, and when.
 
+mod again;
 mod destinations;
 mod keys;
 mod storms;

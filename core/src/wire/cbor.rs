@@ -65,6 +65,10 @@ impl<'a, T> List<'a, T> {
         Ok(Self { bytes, read })
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items().next().is_none()
+    }
+
     pub(crate) fn items(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let (mut decoder, read) = (Decoder::new(self.bytes), self.read);
         let length = decoder.array().ok().flatten().unwrap_or(0);

@@ -32,6 +32,9 @@ pub(crate) trait Says {
     /// To be kept.
     fn to_body(&self) -> Body;
 
+    /// The bytes that all this was read from, if it was and nothing in them is to be looked at each time: claims are.
+    fn words(&self) -> Option<&[u8]>;
+
     /// The addresses it claims are all it has, so that one that is missing is gone.
     fn lists_all_addresses(&self) -> bool {
         (1..MAX_ADDRESSES).contains(&self.addresses().len())
@@ -58,11 +61,16 @@ impl Says for Body {
     fn to_body(&self) -> Body {
         self.clone()
     }
+
+    fn words(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// A body whose fields have all been read once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyView<'a> {
+    bytes: &'a [u8],
     name: &'a str,
     addresses: [IpAddr; MAX_ADDRESSES],
     address_count: usize,
@@ -82,11 +90,13 @@ impl<'a> BodyView<'a> {
     /// # Errors
     /// [`FrameError::Body`] when it is not canonical CBOR, or a field has the wrong type or breaks its bound.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        decode_strict(bytes, MAX_FRAME, Self::fields).map_err(|_| FrameError::Body)
+        let view = decode_strict(bytes, MAX_FRAME, Self::fields).map_err(|_| FrameError::Body)?;
+        Ok(Self { bytes, ..view })
     }
 
     fn fields(decoder: &mut Decoder<'a>) -> Result<Self, NotCanonical> {
         let mut view = Self {
+            bytes: &[],
             name: "",
             addresses: [IpAddr::from([0; 4]); MAX_ADDRESSES],
             address_count: 0,
@@ -175,6 +185,10 @@ impl Says for BodyView<'_> {
         let mut claims = Claims::default();
         self.put_claims(&mut claims);
         Body { profile: self.profile(), addresses: Vec::from(self.addresses()), claims }
+    }
+
+    fn words(&self) -> Option<&[u8]> {
+        (self.rotations.is_empty() && self.revocations.is_empty()).then_some(self.bytes)
     }
 }
 
