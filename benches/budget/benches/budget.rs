@@ -117,6 +117,7 @@ mod instructions {
     #[bench::beacon_read(tasks::beacon_read())]
     #[bench::announce_checked(tasks::announce_checked())]
     #[bench::announce_heard(tasks::announce_heard())]
+    #[bench::announce_heard_again(tasks::announce_heard_again())]
     #[bench::replay_refused(tasks::replay_refused())]
     #[bench::probe_answered(tasks::probe_answered())]
     #[bench::service_found(tasks::service_found())]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use landfall_core::session::channel::{Opener, Sealer};
 use landfall_core::wire::beacon::{Beacon, Body};
 use landfall_core::wire::mdns::{MessageWriter, NameBuf, RecordType};
-use landfall_core::{Channel, Command, Input, Publication, Secret, Transmit};
+use landfall_core::{Channel, Command, Input, JobDone, JobOutput, Publication, Secret, Transmit};
 
 use crate::handshake::{Recorded, Sides};
 use crate::node::{self, Node};
@@ -21,13 +21,14 @@ pub type Task = Box<dyn FnMut()>;
 pub type Prepare = fn() -> Task;
 
 /// All of them by name.
-pub const ALL: [(&str, Prepare); 18] = [
+pub const ALL: [(&str, Prepare); 19] = [
     ("mdns_read", mdns_read),
     ("mdns_written", mdns_written),
     ("mdns_written_again", mdns_written_again),
     ("beacon_read", beacon_read),
     ("announce_checked", announce_checked),
     ("announce_heard", announce_heard),
+    ("announce_heard_again", announce_heard_again),
     ("replay_refused", replay_refused),
     ("probe_answered", probe_answered),
     ("service_found", service_found),
@@ -89,6 +90,21 @@ pub fn announce_checked() -> Task {
 pub fn announce_heard() -> Task {
     let (mut node, peer, frame) = about_to_hear();
     task(move || node.hear(peer.address(), black_box(&frame)))
+}
+
+/// What is left of that for a peer that says what it said before, once the signature was checked.
+#[must_use]
+pub fn announce_heard_again() -> Task {
+    let (mut node, mut peer, frame) = about_to_hear();
+    node.hear(peer.address(), &frame);
+    let frame = announce_of(&mut peer);
+    node.pass(peer.now.since(node.now));
+    node.feed(Channel::Beacon, peer.address(), &frame);
+    let id = node.job().expect("its signature is to be verified").id();
+    task(move || {
+        node.engine.handle(Input::Job(JobDone { id, output: JobOutput::Verified(true) }), node.now);
+        node.drain()
+    })
 }
 
 /// An announce that was heard before.

@@ -31,15 +31,19 @@ pub(super) struct Entry {
     pub(super) knows_us: bool,
     /// What it said last, as long as nothing but that it was heard has changed it since.
     pub(super) said: Option<Said>,
-    /// Where its deadline was last.
-    pub(super) deadline: Place,
     /// How long it may be silent.
     pub(super) ttl: Duration,
-    /// When it proved itself last.
-    pub(super) proved: Option<Instant>,
+    /// When its time is over, while it is online.
+    pub(super) expires: Instant,
+    /// When that is looked at next: then or earlier. Once it was looked at, or while it is offline, zero.
+    pub(super) due: Instant,
+    /// Where in the table of deadlines that was last.
+    pub(super) place: Place,
     pub(super) peer: Peer,
     /// Its running instance; unknown after our own restart.
     pub(super) instance: Option<[u8; 8]>,
+    /// When it proved itself last.
+    pub(super) proved: Option<Instant>,
     /// When it was last answered although it knows us.
     pub(super) answered: Option<Instant>,
     /// Its place in the queue of those that may be evicted: when it was parked there.
@@ -127,7 +131,9 @@ impl Entry {
             pending: None,
             proved: None,
             parked: None,
-            deadline: Place::default(),
+            expires: Instant::ZERO,
+            due: Instant::ZERO,
+            place: Place::default(),
             source: None,
             predecessor: record.predecessor,
             pinned_from: record.pinned_from,

@@ -246,9 +246,15 @@ impl Table {
 
     /// The peer was heard: its time runs anew.
     pub(super) fn keep_alive(&mut self, id: &PeerId, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.liveness = Liveness::Heard;
-            self.deadlines.set_at(&mut entry.deadline, *id, now + entry.ttl);
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.liveness = Liveness::Heard;
+        entry.expires = now + entry.ttl;
+        // To move a deadline costs more than all else that is done for a peer that is heard again. One that comes too early is
+        // moved when it comes, and as long as the peer is heard regularly it never does.
+        let soon = now + entry.ttl / 2;
+        if !(soon..=entry.expires).contains(&entry.due) {
+            entry.due = entry.expires;
+            self.deadlines.set_at(&mut entry.place, *id, entry.due);
         }
     }
 
@@ -257,11 +263,15 @@ impl Table {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.liveness = Liveness::Heard;
         }
-        self.deadlines.set(*id, now);
+        self.expire_at(id, now);
     }
 
+    /// The peer's time is over then.
     pub(super) fn expire_at(&mut self, id: &PeerId, at: Instant) {
-        self.deadlines.set(*id, at);
+        if let Some(entry) = self.entries.get_mut(id) {
+            (entry.expires, entry.due) = (at, at);
+            self.deadlines.set_at(&mut entry.place, *id, at);
+        }
     }
 
     /// The peer counts no more, wherever it is: it has no address, and is not online.
@@ -281,6 +291,7 @@ impl Table {
         }
         self.deadlines.clear(*id);
         let Some(entry) = self.entry_mut(id) else { return false };
+        entry.due = Instant::ZERO;
         entry.peer.online = false;
         entry.knows_us = false;
         for known in &mut entry.peer.addresses {
@@ -327,8 +338,18 @@ impl Table {
         self.deadlines.next()
     }
 
+    /// A peer or a candidate whose time is over.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<PeerId> {
-        self.deadlines.pop_due(now)
+        loop {
+            let id = self.deadlines.pop_due(now)?;
+            let Some(entry) = self.entries.get_mut(&id) else { return Some(id) };
+            entry.due = Instant::ZERO;
+            if entry.expires <= now {
+                return Some(id);
+            }
+            entry.due = entry.expires;
+            self.deadlines.set_at(&mut entry.place, id, entry.due);
+        }
     }
 
     /// Whether every index agrees with the peers.
@@ -341,6 +362,9 @@ impl Table {
         for entry in self.entries.iter() {
             assert_eq!(entry.parked.is_some(), entry.is_expendable(), "{entry:?}");
             assert!(entry.parked.is_none_or(|since| self.expendable.contains(&(since, entry.peer.id))));
+            let due = self.deadlines.get(entry.peer.id).unwrap_or_default();
+            assert_eq!((due, due != Instant::ZERO), (entry.due, entry.peer.online), "{entry:?}");
+            assert!(!entry.peer.online || due <= entry.expires, "{entry:?}");
         }
         assert_eq!(self.expendable.len(), self.entries.iter().filter(|entry| entry.parked.is_some()).count());
         let aliases: BTreeMap<_, _> =

@@ -90,13 +90,12 @@ impl<'a> BodyView<'a> {
     /// # Errors
     /// [`FrameError::Body`] when it is not canonical CBOR, or a field has the wrong type or breaks its bound.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        let view = decode_strict(bytes, MAX_FRAME, Self::fields).map_err(|_| FrameError::Body)?;
-        Ok(Self { bytes, ..view })
+        decode_strict(bytes, MAX_FRAME, Self::fields).map_err(|_| FrameError::Body)
     }
 
     fn fields(decoder: &mut Decoder<'a>) -> Result<Self, NotCanonical> {
         let mut view = Self {
-            bytes: &[],
+            bytes: decoder.input(),
             name: "",
             addresses: [IpAddr::from([0; 4]); MAX_ADDRESSES],
             address_count: 0,
