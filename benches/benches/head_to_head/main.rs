@@ -20,6 +20,7 @@ mod machine;
 mod measure;
 mod memory;
 mod options;
+mod replay;
 mod scheduling;
 mod verify;
 
@@ -40,7 +41,7 @@ struct Group {
     measure: fn(&mut Run),
 }
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 12] = [
     Group {
         name: "codec",
         about: "one mDNS packet of 30 records read and written: dns-parser, domain, simple-dns, hickory, mdns-sd",
@@ -61,6 +62,11 @@ const GROUPS: [Group; 11] = [
         name: "driver",
         about: "a datagram through mio and smol, beside a bare std loop",
         measure: driver::measure,
+    },
+    Group {
+        name: "replay",
+        about: "captures and a trace once more, beside the time they took",
+        measure: replay::measure,
     },
     Group { name: "memory", about: "bytes for a peer and for a service", measure: memory::measure },
     Group {
