@@ -29,9 +29,6 @@ const CHUNK: u32 = 20;
 const SERVICES: u32 = 20;
 /// What is to be reached: the cost of a datagram among 10 000 to that among 100.
 const MOST: f64 = 1.2;
-/// The same of the engine's own part, which is a fiftieth of it. The instructions are the same; but a few of the things that it
-/// looks at are in the processor's nearer caches only when peers are few, and these looks are half a microsecond.
-const MOST_OF_PART: f64 = 1.8;
 
 pub(crate) fn measure(run: &mut Run) {
     let mut crowds = SIZES.map(Crowd::new);
@@ -49,7 +46,7 @@ pub(crate) fn measure(run: &mut Run) {
     for (deed, times) in DEEDS.iter().zip(times.chunks(SIZES.len())) {
         let figures = SIZES.into_iter().zip(times).map(|(peers, times)| {
             let figure = Figure::new(who(peers), times.iter().copied());
-            if peers == LARGEST { figure.most_ratio(deed.most) } else { figure }
+            if peers == LARGEST { figure.most_ratio(MOST) } else { figure }
         });
         run.add(deed.name, Unit::Micros, figures.collect());
         let allocations = SIZES.into_iter().zip(&mut crowds).map(|(peers, crowd)| {
@@ -86,32 +83,13 @@ struct Deed {
     prepare: fn(&mut Crowd, usize) -> Vec<Told>,
     crypto: Crypto,
     sends: bool,
-    most: f64,
 }
 
 const DEEDS: [Deed; 4] = [
-    Deed { name: "an announce, in all", prepare: Crowd::announces, crypto: Crypto::Run, sends: false, most: MOST },
-    Deed {
-        name: "an announce, the engine's part",
-        prepare: Crowd::announces,
-        crypto: Crypto::Believed,
-        sends: false,
-        most: MOST_OF_PART,
-    },
-    Deed {
-        name: "an announce heard before",
-        prepare: heard_before,
-        crypto: Crypto::Believed,
-        sends: false,
-        most: MOST_OF_PART,
-    },
-    Deed {
-        name: "a probe, the engine's part",
-        prepare: Crowd::probes,
-        crypto: Crypto::Believed,
-        sends: true,
-        most: MOST_OF_PART,
-    },
+    Deed { name: "an announce, in all", prepare: Crowd::announces, crypto: Crypto::Run, sends: false },
+    Deed { name: "an announce, the engine's part", prepare: Crowd::announces, crypto: Crypto::Believed, sends: false },
+    Deed { name: "an announce heard before", prepare: heard_before, crypto: Crypto::Believed, sends: false },
+    Deed { name: "a probe, the engine's part", prepare: Crowd::probes, crypto: Crypto::Believed, sends: true },
 ];
 
 /// Fresh announces that are heard, and come again.

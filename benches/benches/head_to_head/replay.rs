@@ -38,8 +38,7 @@ pub(crate) fn measure(run: &mut Run) {
             (used() - began).as_secs_f64() * 1e6 / lived.as_secs_f64()
         });
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        let samples: Vec<f64> = samples.collect();
-        let figure = Figure::new(name, samples.iter().copied()).most(MOST);
+        let figure = Figure::new(name, samples).most(MOST);
         let times = 1e6 / figure.median();
         run.add_each(what, Unit::Micros, [figure.note(format!("{times:.0} times as fast as it was"))]);
     }

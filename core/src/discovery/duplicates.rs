@@ -35,11 +35,6 @@ impl Slot {
     fn is_empty(self) -> bool {
         self.place == u16::MAX
     }
-
-    /// The slot where a search for its digest begins.
-    fn home(self) -> usize {
-        usize::from(self.tag) % SLOTS
-    }
 }
 
 impl Duplicates {
@@ -82,7 +77,7 @@ impl Duplicates {
     /// The index of this digest's slot, or of the free one that it would be put into.
     fn search(&self, digest: u64) -> usize {
         let tag = tag(digest);
-        let mut index = Slot { place: 0, tag }.home();
+        let mut index = home(tag);
         loop {
             let slot = self.at(index);
             if slot.is_empty() || (slot.tag == tag && self.ring.get(usize::from(slot.place)) == Some(&digest)) {
@@ -99,7 +94,7 @@ impl Duplicates {
         let mut next = (free + 1) % SLOTS;
         while !self.at(next).is_empty() {
             // How far each is from where the next one would be at best.
-            let from_home = |index: usize| (index + SLOTS - self.at(next).home()) % SLOTS;
+            let from_home = |index: usize| (index + SLOTS - home(self.at(next).tag)) % SLOTS;
             if from_home(free) < from_home(next) {
                 self.set(free, self.at(next));
                 free = next;
@@ -120,9 +115,14 @@ impl Duplicates {
     }
 }
 
-/// The bits of a digest that its slot remembers. The last thirteen of them name the slot.
+/// The bits of a digest that its slot remembers.
 fn tag(digest: u64) -> u16 {
     (digest & u64::from(u16::MAX)) as u16
+}
+
+/// The slot where a search for a digest with this tag begins.
+fn home(tag: u16) -> usize {
+    usize::from(tag) % SLOTS
 }
 
 #[cfg(test)]

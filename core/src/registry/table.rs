@@ -249,8 +249,8 @@ impl Table {
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.liveness = Liveness::Heard;
         entry.expires = now + entry.ttl;
-        // To move a deadline costs more than all else that is done for a peer that is heard again. One that comes too early is
-        // moved when it comes, and as long as the peer is heard regularly it never does.
+        // To move a deadline touches memory all over the heap. One that is too early is moved when it comes, and as long as the
+        // peer is heard regularly it never does.
         let soon = now + entry.ttl / 2;
         if !(soon..=entry.expires).contains(&entry.due) {
             entry.due = entry.expires;
