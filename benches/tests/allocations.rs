@@ -12,7 +12,7 @@ fn allocated(crowd: &mut Crowd, told: &[Told]) -> AllocationInfo {
     allocation_counter::measure(|| {
         for told in told {
             allocation_counter::opt_out(|| crowd.settle(1));
-            crowd.hear(told, Crypto::Run);
+            crowd.hear(told);
         }
     })
 }
@@ -25,7 +25,7 @@ fn assert_none(what: &str, counted: AllocationInfo) {
 #[test]
 fn an_announce_of_a_known_peer_allocates_nothing_whether_it_is_fresh_or_was_heard_before() {
     for size in [1, 100, 2000] {
-        let mut crowd = Crowd::new(size);
+        let mut crowd = Crowd::new(size, Crypto::Run);
         let warm_up = crowd.announces(CALLS);
         let _ = allocated(&mut crowd, &warm_up);
         let before = crowd.counters();

@@ -290,11 +290,11 @@ fn translate(event: Event, engine: &Engine, nodes: bool) -> Option<Told> {
     match event {
         Event::PeerChanged { id, change: PeerChange::Profile } => {
             // No line: nodes answer an observer's question briefly and tell everybody the rest, by turns.
-            let found = engine.peer(&id).filter(|_| nodes).map(|peer| Found::node(peer, &names))?;
+            let found = engine.peer(&id).filter(|_| nodes).map(|peer| Found::node(peer, engine, &names))?;
             Some(Told::Found { found, line: None })
         }
         Event::PeerOnline { id, .. } | Event::PeerChanged { id, .. } => {
-            let found = engine.peer(&id).filter(|_| nodes).map(|peer| Found::node(peer, &names))?;
+            let found = engine.peer(&id).filter(|_| nodes).map(|peer| Found::node(peer, engine, &names))?;
             Some(Told::Found { found, line })
         }
         Event::PeerOffline { id, .. } => nodes.then_some(Told::Lost { lost: Lost::Node(id), line }),

@@ -161,7 +161,12 @@ pub(crate) fn endpoint(address: &str, port: u16) -> String {
 
 impl PeerView {
     /// `peer` as programs see it, with the session that there is with it.
-    pub(crate) fn new(peer: &Peer, session: Option<SessionView>, names: &InterfaceNames) -> Self {
+    pub(crate) fn new(
+        peer: &Peer,
+        last_seen: Option<UnixTime>,
+        session: Option<SessionView>,
+        names: &InterfaceNames,
+    ) -> Self {
         let address = |known: &landfall_core::PeerAddress| AddressView {
             address: names.scoped(known.address.ip(), known.interface),
             port: known.address.port(),
@@ -189,7 +194,7 @@ impl PeerView {
             capabilities: peer.profile.capabilities.clone(),
             status: String::from(status(peer.profile.status)),
             first_seen: timestamp(peer.first_seen),
-            last_seen: timestamp(peer.last_seen),
+            last_seen: timestamp(last_seen.unwrap_or_default()),
             tcp_port: peer.tcp_port,
             session,
             history: HistoryView {
@@ -215,13 +220,12 @@ impl PeerView {
             online: false,
             addresses: Vec::new(),
             first_seen: UnixTime::default(),
-            last_seen: UnixTime::default(),
             tcp_port: 0,
             history: History::default(),
             warnings: Vec::new(),
             successor: None,
         };
-        Self::new(&nobody, None, &InterfaceNames::default())
+        Self::new(&nobody, None, None, &InterfaceNames::default())
     }
 
     /// What to call it: what it is called here, else what it calls itself.

@@ -1,6 +1,7 @@
 //! What keeps one source, or all of them together, from costing us more than we chose to spend.
 
 use alloc::collections::{BTreeSet, VecDeque};
+use core::hash::Hash;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -66,69 +67,109 @@ impl Pace {
     }
 }
 
-/// Token buckets per source.
+/// A token bucket in one number: when it will be full, if nothing more is taken. One that was never used is full.
+#[derive(Clone, Copy, Debug, Default)]
+struct Meter(Instant);
+
+impl Meter {
+    /// Takes one token, of which there is one more after every `interval`, and up to `burst` at once; if there is one.
+    fn take(&mut self, interval: Duration, burst: u32, now: Instant) -> bool {
+        let full = self.0.max(now) + interval;
+        let passes = full.since(now) <= interval.saturating_mul(burst);
+        if passes {
+            self.0 = full;
+        }
+        passes
+    }
+}
+
+/// Budgets per source.
 ///
-/// Those of the last four seconds and those of the four before are kept: whoever was silent for longer than that has a full bucket
-/// again, and loses nothing by being forgotten. Of more than 4096 within four seconds, the last 4096 at least are kept; whoever
-/// is forgotten begins anew with a full bucket.
+/// A host may run several nodes, each with a port of its own; the host as a whole has its own, larger budget, so that changing
+/// ports gains nothing. On one link all IPv6 sources share a /64 or fe80::/64, so the whole address is the source.
 #[derive(Debug)]
 pub(crate) struct SourceBudgets {
-    recent: HashTable<(SourceKey, TokenBucket)>,
-    earlier: HashTable<(SourceKey, TokenBucket)>,
-    /// Since when buckets are put among the recent ones.
-    since: Instant,
+    hosts: Remembered<u128, Host>,
+    /// A host's other nodes than the one that was heard first.
+    nodes: Remembered<(u128, u16), Meter>,
     hasher: Hasher,
 }
 
-/// A host may run several nodes, each with a port of its own; the host as a whole has its own, larger budget, so that
-/// changing ports gains nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum SourceKey {
-    Node(IpAddr, u16),
-    Host(IpAddr),
+/// A host and, beside it, the one node that most of them run.
+#[derive(Clone, Copy, Debug)]
+struct Host {
+    all: Meter,
+    port: u16,
+    node: Meter,
 }
 
 impl SourceBudgets {
-    const SOURCES: usize = 4096;
-    const NODE_PER_SECOND: u32 = 5;
+    const NODE_INTERVAL: Duration = Duration::from_millis(200);
     const NODE_BURST: u32 = 20;
-    const HOST_FACTOR: u32 = 16;
-    /// An empty bucket is full again after that, a host's as much as a node's.
-    const REFILLED: Duration = Duration::from_secs((Self::NODE_BURST / Self::NODE_PER_SECOND) as u64);
+    const HOST_INTERVAL: Duration = Duration::from_micros(12_500);
+    const HOST_BURST: u32 = 320;
 
     pub(crate) const fn new(hasher: Hasher) -> Self {
-        Self { recent: HashTable::new(), earlier: HashTable::new(), since: Instant::ZERO, hasher }
+        Self { hosts: Remembered::new(), nodes: Remembered::new(), hasher }
     }
 
     /// Whether this source may cost us one more frame.
     pub(crate) fn take(&mut self, source: SocketAddr, now: Instant) -> bool {
-        // On one link all IPv6 sources share a /64 or fe80::/64, so the whole address is the source.
-        let node = SourceKey::Node(source.ip(), source.port());
-        self.take_one(node, Self::NODE_PER_SECOND, Self::NODE_BURST, now)
-            && self.take_one(
-                SourceKey::Host(source.ip()),
-                Self::NODE_PER_SECOND * Self::HOST_FACTOR,
-                Self::NODE_BURST * Self::HOST_FACTOR,
-                now,
-            )
+        let (ip, port) = (bits(source.ip()), source.port());
+        let fresh = Host { all: Meter::default(), port, node: Meter::default() };
+        let Some(host) = self.hosts.get(ip, fresh, self.hasher, now) else { return false };
+        let node = if host.port == port {
+            Some(&mut host.node)
+        } else {
+            self.nodes.get((ip, port), Meter::default(), self.hasher, now)
+        };
+        node.is_some_and(|node| node.take(Self::NODE_INTERVAL, Self::NODE_BURST, now))
+            && host.all.take(Self::HOST_INTERVAL, Self::HOST_BURST, now)
+    }
+}
+
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+/// What was seen of the last four seconds and of the four before: whoever was silent for longer than that has a full budget again,
+/// and loses nothing by being forgotten. Of more than 4096 within four seconds, the last 4096 at least are kept; whoever is
+/// forgotten begins anew with a full budget.
+#[derive(Debug)]
+struct Remembered<K, V> {
+    recent: HashTable<(K, V)>,
+    earlier: HashTable<(K, V)>,
+    /// Since when things are put among the recent ones.
+    since: Instant,
+}
+
+impl<K: Copy + Eq + Hash, V: Copy> Remembered<K, V> {
+    const KEYS: usize = 4096;
+    /// An empty budget is full again after that, a host's as much as a node's.
+    const REFILLED: Duration = SourceBudgets::NODE_INTERVAL.saturating_mul(SourceBudgets::NODE_BURST);
+
+    const fn new() -> Self {
+        Self { recent: HashTable::new(), earlier: HashTable::new(), since: Instant::ZERO }
     }
 
-    fn take_one(&mut self, key: SourceKey, per_second: u32, burst: u32, now: Instant) -> bool {
-        let hash = self.hasher.hash(&key);
-        if let Some((_, bucket)) = self.recent.find_mut(hash, |(known, _)| *known == key) {
-            return bucket.take(now);
+    /// What is remembered of this key, or else what is `fresh`.
+    fn get(&mut self, key: K, fresh: V, hasher: Hasher, now: Instant) -> Option<&mut V> {
+        let hash = hasher.hash(&key);
+        let is_it = |(known, _): &(K, V)| *known == key;
+        if self.recent.find(hash, is_it).is_none() {
+            if self.recent.len() >= Self::KEYS || now.since(self.since) >= Self::REFILLED {
+                core::mem::swap(&mut self.recent, &mut self.earlier);
+                self.recent.clear();
+                self.since = now;
+            }
+            let known = self.earlier.find(hash, is_it).map_or(fresh, |(_, known)| *known);
+            let new = self.recent.insert_unique(hash, (key, known), |(key, _)| hasher.hash(key));
+            return Some(&mut new.into_mut().1);
         }
-        if self.recent.len() >= Self::SOURCES || now.since(self.since) >= Self::REFILLED {
-            core::mem::swap(&mut self.recent, &mut self.earlier);
-            self.recent.clear();
-            self.since = now;
-        }
-        let known = self.earlier.find(hash, |(known, _)| *known == key).map(|(_, bucket)| *bucket);
-        let mut bucket = known.unwrap_or_else(|| TokenBucket::new(per_second, burst, now));
-        let taken = bucket.take(now);
-        let hasher = self.hasher;
-        self.recent.insert_unique(hash, (key, bucket), |(key, _)| hasher.hash(key));
-        taken
+        self.recent.find_mut(hash, is_it).map(|(_, value)| value)
     }
 }
 
@@ -178,6 +219,8 @@ impl<T: Ord + Copy> Recent<T> {
 mod tests {
     use alloc::vec::Vec;
 
+    use quickcheck::quickcheck;
+
     use super::*;
 
     fn at(millis: u64) -> Instant {
@@ -191,6 +234,19 @@ mod tests {
         assert!(!bucket.take(at(199)));
         assert!(bucket.take(at(200)));
         assert_eq!((0..100).filter(|_| bucket.take(at(3_600_000))).count(), 20);
+    }
+
+    quickcheck! {
+        fn a_meter_gives_what_a_bucket_gives(steps: Vec<(u16, u8)>) -> bool {
+            let (mut meter, mut bucket, mut now) = (Meter::default(), TokenBucket::new(5, 20, at(0)), at(0));
+            for (millis, tries) in steps {
+                now = now + Duration::from_millis(u64::from(millis) % 1000);
+                for _ in 0..tries % 32 {
+                    assert_eq!(meter.take(Duration::from_millis(200), 20, now), bucket.take(now), "at {now:?}");
+                }
+            }
+            true
+        }
     }
 
     #[test]
@@ -208,7 +264,8 @@ mod tests {
         let passed =
             (1..=60_000_u16).filter(|port| budgets.take(SocketAddr::from(([10, 0, 0, 9], *port)), at(0))).count();
         assert_eq!(passed, 320);
-        assert!(budgets.recent.len().max(budgets.earlier.len()) <= SourceBudgets::SOURCES);
+        assert!(budgets.nodes.recent.len().max(budgets.nodes.earlier.len()) <= 4096);
+        assert_eq!((budgets.hosts.recent.len(), budgets.hosts.earlier.len()), (1, 0));
         assert!(budgets.take(SocketAddr::from(([10, 0, 0, 8], 1)), at(0)), "another host is not affected");
     }
 

@@ -354,6 +354,12 @@ impl Engine {
         self.registry.peer(id)
     }
 
+    /// When this peer was last heard, or a session with it was used; none when it is not a peer.
+    #[must_use]
+    pub fn last_seen(&self, id: &PeerId) -> Option<UnixTime> {
+        self.registry.last_seen(id)
+    }
+
     /// Where somebody else announced with this node's own key last, and when: a copied state directory. None until it happens.
     #[must_use]
     pub fn own_identity_elsewhere(&self) -> Option<(SocketAddr, UnixTime)> {

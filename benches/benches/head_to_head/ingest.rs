@@ -2,9 +2,11 @@
 //! announces, in a shuffled order.
 //!
 //! The whole is every check, the signature, the registry and all that the engine has to say about it, the job run in place. The
-//! engine's own part is the same without the signature, which is taken for good. What is due meanwhile (the node's own
-//! announces) is done where the clock does not run. What is allocated is counted for one round more, and should be nothing,
-//! but for probes: what is sent is allocated.
+//! engine's own part is the same without the signature, which is taken for good, and with datagrams that come one after the other,
+//! as many as it can take: where there is time between them, it is because signatures are checked, which is the whole, or because
+//! nothing comes, and then nothing is in the processor's cache, however few the peers are. What is due meanwhile (the node's
+//! own announces, and deadlines that are put off) is done where the clock does not run. What is allocated is counted for one round
+//! more, and should be nothing, but for probes: what is sent is allocated.
 
 use std::time::Duration;
 
@@ -21,25 +23,27 @@ const LARGEST: usize = 10_000;
 /// The reference first.
 const SIZES: [usize; 3] = [100, 1, LARGEST];
 const ROUNDS: usize = 21;
-/// Datagrams of a round, and as many before them that are not timed: to make them leaves nothing of the node in the processor's
-/// cache.
+/// Datagrams of a round, and as many before them that are not timed.
 const CALLS: u16 = 500;
-/// Of these, what is due is done before so many of them.
-const CHUNK: u32 = 20;
+/// The same of the engine's own part: each peer is heard once or more.
+const MANY_CALLS: u16 = 10_000;
+/// Of these, what is due is done before so many of them, and they are made.
+const CHUNK: u16 = 20;
 const SERVICES: u32 = 20;
 /// What is to be reached: the cost of a datagram among 10 000 to that among 100.
 const MOST: f64 = 1.2;
 
 pub(crate) fn measure(run: &mut Run) {
-    let mut crowds = SIZES.map(Crowd::new);
+    let mut crowds = [Crypto::Run, Crypto::Believed].map(|crypto| SIZES.map(|peers| Crowd::new(peers, crypto)));
     let mut times = vec![Vec::new(); DEEDS.len() * SIZES.len()];
     for round in 0..=run.rounds(ROUNDS) {
         for (index, times) in times.iter_mut().enumerate() {
-            let (deed, crowd) = (&DEEDS[index / SIZES.len()], &mut crowds[index % SIZES.len()]);
+            let deed = &DEEDS[index / SIZES.len()];
+            let crowd = &mut crowds[usize::from(deed.crypto == Crypto::Believed)][index % SIZES.len()];
             let time = deed.round(crowd);
             // The first round fills tables that have a bound.
             if round > 0 {
-                times.push(micros(time));
+                times.push(micros(time, deed.calls));
             }
         }
     }
@@ -49,7 +53,8 @@ pub(crate) fn measure(run: &mut Run) {
             if peers == LARGEST { figure.most_ratio(MOST) } else { figure }
         });
         run.add(deed.name, Unit::Micros, figures.collect());
-        let allocations = SIZES.into_iter().zip(&mut crowds).map(|(peers, crowd)| {
+        let crowds = &mut crowds[usize::from(deed.crypto == Crypto::Believed)];
+        let allocations = SIZES.into_iter().zip(crowds).map(|(peers, crowd)| {
             let figure = allocations(who(peers), &deed.allocations(crowd));
             if deed.sends { figure } else { figure.most(0.0) }
         });
@@ -72,8 +77,8 @@ fn allocations(who: String, counted: &AllocationInfo) -> Figure {
 }
 
 /// Microseconds a datagram.
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6 / f64::from(CALLS)
+fn micros(time: Duration, calls: u16) -> f64 {
+    time.as_secs_f64() * 1e6 / f64::from(calls)
 }
 
 /// What a crowd does.
@@ -82,22 +87,26 @@ struct Deed {
     name: &'static str,
     prepare: fn(&mut Crowd, usize) -> Vec<Told>,
     crypto: Crypto,
+    calls: u16,
     sends: bool,
 }
 
 const DEEDS: [Deed; 4] = [
-    Deed { name: "an announce, in all", prepare: Crowd::announces, crypto: Crypto::Run, sends: false },
-    Deed { name: "an announce, the engine's part", prepare: Crowd::announces, crypto: Crypto::Believed, sends: false },
-    Deed { name: "an announce heard before", prepare: heard_before, crypto: Crypto::Believed, sends: false },
-    Deed { name: "a probe, the engine's part", prepare: Crowd::probes, crypto: Crypto::Believed, sends: true },
+    Deed { name: "an announce, in all", prepare: Crowd::announces, crypto: Crypto::Run, calls: CALLS, sends: false },
+    Deed { name: "an announce, the engine's part", prepare: Crowd::announces, ..ENGINES_PART },
+    Deed { name: "an announce heard before", prepare: heard_before, ..ENGINES_PART },
+    Deed { name: "a probe, the engine's part", prepare: Crowd::probes, sends: true, ..ENGINES_PART },
 ];
+
+const ENGINES_PART: Deed =
+    Deed { name: "", prepare: Crowd::announces, crypto: Crypto::Believed, calls: MANY_CALLS, sends: false };
 
 /// Fresh announces that are heard, and come again.
 fn heard_before(crowd: &mut Crowd, count: usize) -> Vec<Told> {
     let told = crowd.announces(count);
     for told in &told {
         crowd.settle(1);
-        crowd.hear(told, Crypto::Believed);
+        crowd.hear(told);
     }
     told
 }
@@ -105,24 +114,9 @@ fn heard_before(crowd: &mut Crowd, count: usize) -> Vec<Told> {
 impl Deed {
     /// The time of one round, in which every datagram is taken for what it is.
     fn round(&self, crowd: &mut Crowd) -> Duration {
-        let told = (self.prepare)(crowd, 2 * usize::from(CALLS));
-        let (first, timed) = told.split_at(CALLS.into());
-        for told in first {
-            crowd.settle(1);
-            crowd.hear(told, self.crypto);
-        }
+        let _ = self.pass(crowd);
         let before = crowd.counters();
-        let mut time = Duration::ZERO;
-        let mut sent = 0;
-        for told in timed.chunks(CHUNK as usize) {
-            crowd.settle(CHUNK);
-            let told: Vec<Told> = told.iter().map(Told::arrive).collect();
-            let began = used();
-            for told in &told {
-                sent += crowd.hear(told, self.crypto);
-            }
-            time += used() - began;
-        }
+        let (time, sent) = self.pass(crowd);
         let after = crowd.counters();
         let counts = |of: fn(&Counters) -> u64| of(&after) - of(&before);
         let duplicates = counts(|counters| counters.duplicate);
@@ -132,8 +126,24 @@ impl Deed {
             "a probe, the engine's part" => sent as u64,
             _ => counts(|counters| counters.accepted).min(counts(|counters| counters.verifications)),
         };
-        assert!(taken >= CALLS.into() && dropped == 0, "{before:?} {after:?}");
+        assert!(taken >= self.calls.into() && dropped == 0, "{before:?} {after:?}");
         time
+    }
+
+    /// The time of so many datagrams, and how many the node sent for them.
+    fn pass(&self, crowd: &mut Crowd) -> (Duration, usize) {
+        let mut time = Duration::ZERO;
+        let mut sent = 0;
+        for _ in 0..self.calls / CHUNK {
+            crowd.settle(CHUNK.into());
+            let told = (self.prepare)(crowd, CHUNK.into());
+            let began = used();
+            for told in &told {
+                sent += crowd.hear(told);
+            }
+            time += used() - began;
+        }
+        (time, sent)
     }
 
     /// What is allocated in a round.
@@ -142,7 +152,7 @@ impl Deed {
         allocation_counter::measure(|| {
             for told in &told {
                 allocation_counter::opt_out(|| crowd.settle(1));
-                crowd.hear(told, self.crypto);
+                crowd.hear(told);
             }
         })
     }
@@ -154,15 +164,15 @@ fn of_link(run: &mut Run, name: &str, saying: Saying) {
     for _ in 0..=run.rounds(ROUNDS) {
         let said = link.say(saying, CALLS.into());
         let mut time = Duration::ZERO;
-        for said in said.chunks(CHUNK as usize) {
-            link.settle(CHUNK);
+        for said in said.chunks(CHUNK.into()) {
+            link.settle(CHUNK.into());
             let began = used();
             for said in said {
                 assert_eq!(link.hear(said), 0, "there is nothing to say");
             }
             time += used() - began;
         }
-        times.push(micros(time));
+        times.push(micros(time, CALLS));
     }
     let who = format!("landfall, {SERVICES} services");
     run.add(name, Unit::Micros, vec![Figure::new(&who, times)]);

@@ -4,7 +4,7 @@
 //! The first of each kind pays for tables that stay; between two sizes of a crowd only what is the peer's or the service's own
 //! is left, with the room that growing tables keep.
 
-use landfall_benches::crowd::Crowd;
+use landfall_benches::crowd::{Crowd, Crypto};
 use landfall_benches::rows::{Figure, Unit};
 use landfall_budget::node::{Node, printer};
 use landfall_core::Engine;
@@ -15,7 +15,7 @@ const PEERS: [usize; 2] = [100, 10_000];
 const SERVICES: [u32; 2] = [100, 10_000];
 
 pub(crate) fn measure(run: &mut Run) {
-    let [few, many] = PEERS.map(|peers| held(Crowd::new(peers).into_engine()));
+    let [few, many] = PEERS.map(|peers| held(Crowd::new(peers, Crypto::Believed).into_engine()));
     let each = (many - few) / (PEERS[1] - PEERS[0]) as f64;
     run.add_each(
         "memory of a node",

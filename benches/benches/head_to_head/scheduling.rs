@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Duration;
 
-use landfall_benches::crowd::Crowd;
+use landfall_benches::crowd::{Crowd, Crypto};
 use landfall_benches::rows::{Figure, Unit};
 
 use crate::Run;
@@ -21,7 +21,7 @@ const ROUNDS: usize = 101;
 const SILENCE: Duration = Duration::from_secs(2 * 3600);
 
 pub(crate) fn measure(run: &mut Run) {
-    let crowds = SIZES.map(|size| (size, Rc::new(RefCell::new(Crowd::new(size)))));
+    let crowds = SIZES.map(|size| (size, Rc::new(RefCell::new(Crowd::new(size, Crypto::Believed)))));
     let asked = crowds.iter().map(|(size, crowd)| {
         let crowd = Rc::clone(crowd);
         Entry::new(who(*size), move || {

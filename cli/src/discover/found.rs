@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use landfall_core::{Peer, PeerId, Service, ServiceName, TxtPair};
+use landfall_core::{Engine, Peer, PeerId, Service, ServiceName, TxtPair};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -45,9 +45,13 @@ pub(super) enum Lost {
 }
 
 impl Found {
-    pub(super) fn node(peer: &Peer, names: &InterfaceNames) -> Self {
+    pub(super) fn node(peer: &Peer, engine: &Engine, names: &InterfaceNames) -> Self {
         let interface = peer.addresses.first().map(|address| names.name(address.interface)).unwrap_or_default();
-        Self::Node(FoundNode { id: peer.id, peer: Box::new(PeerView::new(peer, None, names)), interface })
+        Self::Node(FoundNode {
+            id: peer.id,
+            peer: Box::new(PeerView::new(peer, engine.last_seen(&peer.id), None, names)),
+            interface,
+        })
     }
 
     pub(super) fn service(service: Service, names: &InterfaceNames) -> Self {

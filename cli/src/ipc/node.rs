@@ -43,7 +43,10 @@ impl Node {
             .inspect(move |engine| {
                 let names = InterfaceNames::of(engine.interfaces());
                 let session = |id| engine.session(id).map(|session| SessionView::new(&session, &names, &clock));
-                engine.peers().map(|peer| PeerView::new(peer, session(&peer.id), &names)).collect()
+                engine
+                    .peers()
+                    .map(|peer| PeerView::new(peer, engine.last_seen(&peer.id), session(&peer.id), &names))
+                    .collect()
             })
             .await
             .ok()
@@ -55,7 +58,7 @@ impl Node {
         let look = move |engine: &landfall_core::Engine| {
             let names = InterfaceNames::of(engine.interfaces());
             let session = engine.session(&id).map(|session| SessionView::new(&session, &names, &clock));
-            engine.peer(&id).map(|peer| PeerView::new(peer, session, &names))
+            engine.peer(&id).map(|peer| PeerView::new(peer, engine.last_seen(&id), session, &names))
         };
         self.handle.inspect(look).await.ok().flatten()
     }

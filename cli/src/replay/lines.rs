@@ -48,7 +48,7 @@ pub(super) fn event(event: &Event, engine: &Engine, moment: Moment) -> Option<St
     let peer = |kind: &'static str, event: &'static str, reason: Option<&'static str>, id: &PeerId| {
         let clock = Clock::Recorded { begin: moment.begin, born: moment.born };
         let session = engine.session(id).map(|session| SessionView::new(&session, &names, &clock));
-        let peer = PeerView::new(engine.peer(id)?, session, &names);
+        let peer = PeerView::new(engine.peer(id)?, engine.last_seen(id), session, &names);
         Some(line(moment, PeerLine { kind, event, reason, peer }))
     };
     let conflict = |conflict: ConflictLine<'_>| Some(line(moment, conflict));

@@ -16,7 +16,7 @@ use crate::outbox::Outbox;
 use crate::random::Seed;
 use crate::record::Record;
 use crate::succession::{Revocation, Rotation, Statements};
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, UnixTime};
 
 pub use peer::{AddressState, History, Peer, PeerAddress, PeerWarning, Source, Trust};
 
@@ -39,6 +39,10 @@ impl Registry {
     }
 
     pub(crate) fn peer(&self, _: &PeerId) -> Option<&Peer> {
+        None
+    }
+
+    pub(crate) fn last_seen(&self, _: &PeerId) -> Option<UnixTime> {
         None
     }
 

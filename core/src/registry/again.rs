@@ -3,7 +3,7 @@
 
 use core::num::NonZeroU64;
 
-use super::{Announcement, FEW, Reaction, Registry};
+use super::{Announcement, FEW, Reaction, Registry, Standing};
 use crate::hasher::Hasher;
 use crate::time::Now;
 use crate::wire::beacon::Says;
@@ -24,21 +24,21 @@ impl Registry {
     /// An announce that verified, its body unread: what it calls for, if all that it says is known. That is so if the peer
     /// said just this from just there when it was heard last, it had proved itself there, and nothing changed it since.
     pub(crate) fn heard_again(&mut self, announcement: &Announcement<&[u8]>, now: Now) -> Option<Reaction> {
-        let Announcement { id, epoch, sequence, answer_me, body, .. } = *announcement;
+        let Announcement { id, epoch, sequence, ttl, answer_me, body, .. } = *announcement;
         let said = Said::by(announcement, body, self.hasher);
         let few = self.crowd() < FEW;
-        let entry = self.table.entry_as_it_was(&id).filter(|entry| entry.said == Some(said))?;
-        if (epoch, sequence) <= (entry.epoch, entry.sequence) {
+        let (pulse, entry) = self.table.as_it_was(&id).filter(|(pulse, _)| pulse.said == Some(said))?;
+        if (epoch, sequence) <= pulse.last() {
             return None;
         }
-        debug_assert!(entry.stays_as_it_was(announcement), "{announcement:?} changes {entry:?}");
-        entry.epoch = epoch;
-        entry.sequence = sequence;
-        entry.peer.last_seen = now.wall;
-        let outdated = few && entry.is_outdated(now.at);
-        let (tell, answer) = entry.hail(answer_me, few, now.at);
+        debug_assert!(entry.stays_as_it_was(pulse, announcement), "{announcement:?} changes {pulse:?} {entry:?}");
+        (pulse.epoch, pulse.sequence) = (epoch, sequence);
+        pulse.last_seen = now.wall;
+        let outdated = few && entry.is_outdated(ttl, now.at);
+        let (tell, answer) = if answer_me { entry.hail(pulse.knows_us, few, now.at) } else { (false, false) };
         if !outdated {
-            self.table.keep_alive(&id, now.at);
+            // Its deadline is before that and will be found to be too early.
+            pulse.expires = now.at + ttl;
         }
         Some(Reaction { prove: outdated, tell, answer, known: true })
     }
@@ -47,8 +47,9 @@ impl Registry {
     pub(super) fn remember<B: Says>(&mut self, announcement: &Announcement<B>) {
         let Some(words) = announcement.body.words() else { return };
         let said = Said::by(announcement, words, self.hasher);
-        if let Some(entry) = self.table.entry_as_it_was(&announcement.id) {
-            entry.said = Some(said);
+        if let Some((pulse, entry)) = self.table.as_it_was(&announcement.id) {
+            pulse.said = Some(said);
+            pulse.standing = Standing::of(entry.peer.trust);
         }
     }
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::keys::TOLD;
+use super::pulse::Pulse;
 use super::{Entry, History, PeerWarning, Registry, Trust};
 use crate::identity::PeerId;
 use crate::io::{Event, Warning};
@@ -44,15 +45,18 @@ impl Registry {
         }
         // Tombstones are what a revocation follows to the heir. A thief who rotates on and on must not wear them out.
         let oldest = self.oldest_tombstone(&old);
-        let fresh = oldest.and_then(|oldest| self.peer(&oldest)).is_some_and(|peer| now.wall < peer.last_seen + TOLD);
+        let fresh =
+            oldest.and_then(|oldest| self.last_seen(&oldest)).is_some_and(|last_seen| now.wall < last_seen + TOLD);
         if borrowed && fresh {
             return Vec::new();
         }
         if !known && !self.adopt(&new, source, Some(&old), now, out) {
             return Vec::new();
         }
-        let Some(estate) = self.table.update(&old, |entry| entry.leave_to(new, now)) else { return Vec::new() };
-        let trust = self.table.update(&new, |entry| entry.inherit(estate, old, reason));
+        let Some(estate) = self.table.update(&old, |pulse, entry| entry.leave_to(new, pulse, now)) else {
+            return Vec::new();
+        };
+        let trust = self.table.update(&new, |pulse, entry| entry.inherit(estate, pulse, old, reason));
         out.event(Event::Rotated { old, new, reason });
         self.set_trust(&old, Trust::Revoked, out);
         self.set_trust(&new, trust.unwrap_or_default(), out);
@@ -119,7 +123,7 @@ impl Registry {
         if known && !news && kept == was_kept {
             return (false, Vec::new());
         }
-        self.table.update(&id, |entry| {
+        self.table.update(&id, |_, entry| {
             entry.kept = kept;
             entry.peer.successor = None;
             entry.predecessor = None;
@@ -164,13 +168,13 @@ impl Registry {
                 (Trust::Seen | Trust::Pinned | Trust::Verified, _) => break,
             }
         }
-        let alias = self.table.update(&heir, |entry| {
+        let alias = self.table.update(&heir, |_, entry| {
             entry.predecessor = None;
             entry.pinned_from = None;
             entry.peer.add_warning(PeerWarning::PredecessorRevoked(*revoked));
             entry.peer.alias.take()
         });
-        self.table.update(revoked, |entry| entry.peer.alias = entry.peer.alias.take().or(alias.flatten()));
+        self.table.update(revoked, |_, entry| entry.peer.alias = entry.peer.alias.take().or(alias.flatten()));
         self.set_trust(&heir, Trust::Seen, out);
         self.persist(&heir, out);
     }
@@ -190,7 +194,7 @@ struct Estate {
 
 impl Entry {
     /// Gives away what there is, and keeps a name for the tombstone.
-    fn leave_to(&mut self, successor: PeerId, now: Now) -> Estate {
+    fn leave_to(&mut self, successor: PeerId, pulse: &mut Pulse, now: Now) -> Estate {
         self.kept = self.is_missed();
         self.peer.successor = Some(successor);
         let estate = Estate {
@@ -198,18 +202,18 @@ impl Entry {
             alias: self.peer.alias.take(),
             name: self.peer.profile.name.clone(),
             first_seen: self.peer.first_seen,
-            last_seen: self.peer.last_seen,
+            last_seen: pulse.last_seen,
             history: core::mem::take(&mut self.peer.history),
             warnings: core::mem::take(&mut self.peer.warnings),
             pinned_from: self.pinned_from.take(),
         };
         // Its last word: from here a tombstone's age counts, however long the key was silent before.
-        self.peer.last_seen = now.wall;
+        pulse.last_seen = now.wall;
         estate
     }
 
     /// Takes over what the key before left; how far it is trusted now.
-    fn inherit(&mut self, estate: Estate, old: PeerId, reason: RotationReason) -> Trust {
+    fn inherit(&mut self, estate: Estate, pulse: &mut Pulse, old: PeerId, reason: RotationReason) -> Trust {
         let passed = match (estate.trust, reason) {
             (Trust::Verified, RotationReason::Compromise) => Trust::Pinned,
             (trust, RotationReason::Routine | RotationReason::Compromise) => trust,
@@ -232,7 +236,7 @@ impl Entry {
             self.peer.profile.name = estate.name;
         }
         self.peer.first_seen = self.peer.first_seen.min(estate.first_seen);
-        self.peer.last_seen = self.peer.last_seen.max(estate.last_seen);
+        pulse.last_seen = pulse.last_seen.max(estate.last_seen);
         self.peer.history.add(estate.history);
         self.peer.warnings.retain(|warning| warning.other() != old);
         let new = self.peer.id;

@@ -8,6 +8,7 @@ use alloc::collections::BTreeSet;
 use hashbrown::HashTable;
 
 use super::entry::Entry;
+use super::pulse::Pulse;
 use crate::hasher::Hasher;
 use crate::identity::PeerId;
 
@@ -19,17 +20,14 @@ pub(super) struct Entries {
     hasher: Hasher,
 }
 
-/// A peer in a place of its own, and its hash: a table that grows looks at no peer.
+/// A peer. Its key, where the rest is and what is read of its pulse with every datagram are one line of memory; what is only
+/// written, which need not be waited for, is the next.
 #[derive(Debug)]
+#[repr(C, align(128))]
 struct Held {
-    hash: u64,
+    id: PeerId,
     entry: Box<Entry>,
-}
-
-impl Held {
-    fn is(&self, hash: u64, id: &PeerId) -> bool {
-        self.hash == hash && self.entry.peer.id == *id
-    }
+    pulse: Pulse,
 }
 
 impl Entries {
@@ -42,41 +40,60 @@ impl Entries {
     }
 
     pub(super) fn contains(&self, id: &PeerId) -> bool {
-        self.get(id).is_some()
+        self.held(id).is_some()
     }
 
     pub(super) fn get(&self, id: &PeerId) -> Option<&Entry> {
-        let hash = self.hasher.hash(id.as_bytes());
-        self.held.find(hash, |held| held.is(hash, id)).map(|held| &*held.entry)
+        self.held(id).map(|held| &*held.entry)
     }
 
-    pub(super) fn get_mut(&mut self, id: &PeerId) -> Option<&mut Entry> {
-        let hash = self.hasher.hash(id.as_bytes());
-        self.held.find_mut(hash, |held| held.is(hash, id)).map(|held| &mut *held.entry)
+    pub(super) fn pulse(&self, id: &PeerId) -> Option<&Pulse> {
+        self.held(id).map(|held| &held.pulse)
+    }
+
+    /// A peer that is to change.
+    pub(super) fn get_mut(&mut self, id: &PeerId) -> Option<(&mut Pulse, &mut Entry)> {
+        let (pulse, entry) = self.as_it_was(id)?;
+        pulse.said = None;
+        Some((pulse, entry))
+    }
+
+    /// A peer of whom nothing is to change but when it was heard and when that is looked at.
+    pub(super) fn as_it_was(&mut self, id: &PeerId) -> Option<(&mut Pulse, &mut Entry)> {
+        let hash = self.hash(id);
+        self.held.find_mut(hash, |held| held.id == *id).map(|held| (&mut held.pulse, &mut *held.entry))
     }
 
     /// Takes a peer in, in place of the one of the same key.
-    pub(super) fn insert(&mut self, entry: Entry) {
+    pub(super) fn insert(&mut self, pulse: Pulse, entry: Entry) {
         let id = entry.peer.id;
         if let Some(known) = self.get_mut(&id) {
-            *known = entry;
+            (*known.0, *known.1) = (pulse, entry);
             return;
         }
-        let hash = self.hasher.hash(id.as_bytes());
-        self.held.insert_unique(hash, Held { hash, entry: Box::new(entry) }, |held| held.hash);
+        let hasher = self.hasher;
+        let held = Held { id, entry: Box::new(entry), pulse };
+        self.held.insert_unique(self.hash(&id), held, |held| hasher.hash(held.id.as_bytes()));
         self.order.insert(id);
     }
 
     pub(super) fn remove(&mut self, id: &PeerId) -> Option<Entry> {
-        let hash = self.hasher.hash(id.as_bytes());
-        let found = self.held.find_entry(hash, |held| held.is(hash, id)).ok()?;
+        let found = self.held.find_entry(self.hash(id), |held| held.id == *id).ok()?;
         self.order.remove(id);
         Some(*found.remove().0.entry)
     }
 
     /// All peers, in the order of their keys.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.order.iter().filter_map(|id| self.get(id))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Pulse, &Entry)> {
+        self.order.iter().filter_map(|id| self.held(id)).map(|held| (&held.pulse, &*held.entry))
+    }
+
+    fn held(&self, id: &PeerId) -> Option<&Held> {
+        self.held.find(self.hash(id), |held| held.id == *id)
+    }
+
+    fn hash(&self, id: &PeerId) -> u64 {
+        self.hasher.hash(id.as_bytes())
     }
 }
 
@@ -98,20 +115,22 @@ mod tests {
         fn whatever_was_taken_in_is_found_and_listed_in_order(steps: Vec<(u8, Option<u64>)>) -> bool {
             let (mut entries, mut model) = (Entries::new(Hasher::with_keys(1, 2)), BTreeMap::new());
             for (key, epoch) in steps {
-                let entry = epoch.map(|epoch| Entry::of(PeerRecord { epoch, ..PeerRecord::of(id(key)) }));
-                let before = match (entry, epoch) {
-                    (Some(entry), Some(epoch)) => {
-                        entries.insert(entry);
+                match epoch {
+                    Some(epoch) => {
+                        let record = PeerRecord { epoch, ..PeerRecord::of(id(key)) };
+                        entries.insert(Pulse::of(&record), Entry::of(record));
                         model.insert(key, epoch);
-                        None
                     }
-                    _ => Some((entries.remove(&id(key)).map(|entry| entry.epoch), model.remove(&key))),
-                };
-                assert!(before.is_none_or(|(removed, expected)| removed == expected));
-                assert_eq!(entries.get(&id(key)).map(|entry| entry.epoch), model.get(&key).copied());
+                    None => {
+                        let removed = entries.remove(&id(key)).map(|entry| entry.peer.id);
+                        assert_eq!(removed, model.remove(&key).map(|_| id(key)));
+                    }
+                }
+                assert_eq!(entries.pulse(&id(key)).map(|pulse| pulse.epoch), model.get(&key).copied());
+                assert_eq!(entries.get(&id(key)).map(|entry| entry.peer.id), model.get(&key).map(|_| id(key)));
                 assert_eq!((entries.contains(&id(key)), entries.len()), (model.contains_key(&key), model.len()));
             }
-            let listed: Vec<_> = entries.iter().map(|entry| (entry.peer.id, entry.epoch)).collect();
+            let listed: Vec<_> = entries.iter().map(|(pulse, entry)| (entry.peer.id, pulse.epoch)).collect();
             listed == model.into_iter().map(|(key, epoch)| (id(key), epoch)).collect::<Vec<_>>()
         }
     }

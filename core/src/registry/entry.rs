@@ -6,39 +6,19 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use super::again::Said;
 use super::peer::{AddressState, Peer, PeerAddress, PeerWarning, Source, Trust};
-use super::{ANSWER_PAUSE, Announcement, PROOF_LIFETIMES, Proof};
+use super::pulse::Pulse;
+use super::{ANSWER_PAUSE, Announcement, PROOF_LIFETIMES, Proof, Standing};
 use crate::identity::PeerId;
 use crate::io::{Event, PeerChange};
 use crate::outbox::Outbox;
 use crate::record::{MAX_WARNINGS, PeerRecord};
 use crate::time::{Instant, UnixTime};
-use crate::timers::Place;
 use crate::wire::beacon::{BodyView, Profile, Says};
 
-/// A peer and what only the registry needs to know of it.
-///
-/// What every datagram of a peer needs is in its first two lines of memory.
+/// A peer and what only the registry needs to know of it, but for its pulse.
 #[derive(Debug)]
-#[repr(C, align(64))]
 pub(super) struct Entry {
-    /// Epoch and sequence number of its newest frame: nothing up to it counts again.
-    pub(super) epoch: u64,
-    pub(super) sequence: u32,
-    pub(super) liveness: Liveness,
-    /// Its present instance has asked us to prove ourselves, so it has heard of us.
-    pub(super) knows_us: bool,
-    /// What it said last, as long as nothing but that it was heard has changed it since.
-    pub(super) said: Option<Said>,
-    /// How long it may be silent.
-    pub(super) ttl: Duration,
-    /// When its time is over, while it is online.
-    pub(super) expires: Instant,
-    /// When that is looked at next: then or earlier. Once it was looked at, or while it is offline, zero.
-    pub(super) due: Instant,
-    /// Where in the table of deadlines that was last.
-    pub(super) place: Place,
     pub(super) peer: Peer,
     /// Its running instance; unknown after our own restart.
     pub(super) instance: Option<[u8; 8]>,
@@ -64,15 +44,6 @@ pub(super) struct Entry {
     pub(super) lied_about_keys: Option<Instant>,
 }
 
-/// How sure we are that an online peer is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Liveness {
-    /// It was heard within its time to live.
-    Heard,
-    /// It was not, and is being asked.
-    LastCall,
-}
-
 /// A node that was heard and has not proved itself.
 #[derive(Debug)]
 pub(super) struct Candidate {
@@ -85,23 +56,25 @@ impl Candidate {
     pub(super) fn last(&self) -> (u64, u32) {
         (self.announcement.epoch, self.announcement.sequence)
     }
-}
 
-impl Entry {
-    pub(super) fn new(candidate: Candidate, wall: UnixTime) -> Self {
-        let Candidate { announcement, knows_us, .. } = candidate;
-        let mut entry = Self::of(PeerRecord { first_seen: wall, last_seen: wall, ..PeerRecord::of(announcement.id) });
+    /// The peer that it is from now on.
+    pub(super) fn into_peer(self, wall: UnixTime) -> (Pulse, Entry) {
+        let Self { announcement, knows_us, .. } = self;
+        let (epoch, sequence) = (announcement.epoch, announcement.sequence);
+        let record =
+            PeerRecord { first_seen: wall, last_seen: wall, epoch, sequence, ..PeerRecord::of(announcement.id) };
+        let mut pulse = Pulse::of(&record);
+        (pulse.ttl, pulse.knows_us) = (announcement.ttl, knows_us);
+        let mut entry = Entry::of(record);
         entry.peer.profile = announcement.body.profile;
         entry.peer.tcp_port = announcement.tcp_port;
         let _ = entry.peer.add_address(announcement.source, announcement.interface, AddressState::Heard, None, None);
-        entry.epoch = announcement.epoch;
-        entry.sequence = announcement.sequence;
         entry.instance = Some(announcement.instance);
-        entry.ttl = announcement.ttl;
-        entry.knows_us = knows_us;
-        entry
+        (pulse, entry)
     }
+}
 
+impl Entry {
     /// The peer as it is remembered; where it is, and whether, is to be seen.
     pub(super) fn of(record: PeerRecord) -> Self {
         let peer = Peer {
@@ -112,7 +85,6 @@ impl Entry {
             online: false,
             addresses: Vec::new(),
             first_seen: record.first_seen,
-            last_seen: record.last_seen,
             tcp_port: 0,
             history: record.history,
             warnings: record.warnings,
@@ -120,20 +92,11 @@ impl Entry {
         };
         Self {
             peer,
-            epoch: record.epoch,
-            sequence: record.sequence,
-            said: None,
             instance: None,
-            ttl: Duration::ZERO,
-            liveness: Liveness::Heard,
-            knows_us: false,
             answered: None,
             pending: None,
             proved: None,
             parked: None,
-            expires: Instant::ZERO,
-            due: Instant::ZERO,
-            place: Place::default(),
             source: None,
             predecessor: record.predecessor,
             pinned_from: record.pinned_from,
@@ -143,16 +106,16 @@ impl Entry {
         }
     }
 
-    pub(super) fn record(&self) -> PeerRecord {
+    pub(super) fn record(&self, pulse: &Pulse) -> PeerRecord {
         PeerRecord {
             id: self.peer.id,
             name: self.peer.profile.name.clone(),
             alias: self.peer.alias.clone(),
             trust: self.peer.trust,
             first_seen: self.peer.first_seen,
-            last_seen: self.peer.last_seen,
-            epoch: self.epoch,
-            sequence: self.sequence,
+            last_seen: pulse.last_seen,
+            epoch: pulse.epoch,
+            sequence: pulse.sequence,
             history: self.peer.history.clone(),
             warnings: self.peer.warnings.clone(),
             successor: self.peer.successor,
@@ -184,12 +147,12 @@ impl Entry {
     }
 
     /// Takes note of the instance that runs now. A new one has no address proven and does not know us.
-    pub(super) fn restart(&mut self, instance: [u8; 8], out: &mut Outbox) {
+    pub(super) fn restart(&mut self, pulse: &mut Pulse, instance: [u8; 8], out: &mut Outbox) {
         let before = self.instance.replace(instance);
         if before == Some(instance) {
             return;
         }
-        self.knows_us = false;
+        pulse.knows_us = false;
         for known in &mut self.peer.addresses {
             known.state = AddressState::Heard;
         }
@@ -240,23 +203,24 @@ impl Entry {
     }
 
     /// Whether its last proof is to be asked for again where there are few nodes.
-    pub(super) fn is_outdated(&self, now: Instant) -> bool {
-        self.proved.is_none_or(|last| now.since(last) > self.ttl * PROOF_LIFETIMES)
+    pub(super) fn is_outdated(&self, ttl: Duration, now: Instant) -> bool {
+        self.proved.is_none_or(|last| now.since(last) > ttl * PROOF_LIFETIMES)
     }
 
-    /// Whether to tell it of us and whether to answer it, when it asks everybody to announce himself, and there are `few`.
-    pub(super) fn hail(&mut self, answer_me: bool, few: bool, now: Instant) -> (bool, bool) {
+    /// It asks everybody to announce himself: whether to tell it of us, if it does not know us, and whether to answer it, where
+    /// there are `few`.
+    pub(super) fn hail(&mut self, knows_us: bool, few: bool, now: Instant) -> (bool, bool) {
         // It may know us and still lack the proof: our answers get lost, too. Where there are many, it waits for the next round.
         let pause_over = || self.answered.is_none_or(|last| now.since(last) >= ANSWER_PAUSE);
-        let answer = answer_me && self.knows_us && few && pause_over();
+        let answer = knows_us && few && pause_over();
         if answer {
             self.answered = Some(now);
         }
-        (answer_me && !self.knows_us, answer)
+        (!knows_us, answer)
     }
 
     /// Whether reading this announce would change nothing.
-    pub(super) fn stays_as_it_was(&self, announcement: &Announcement<&[u8]>) -> bool {
+    pub(super) fn stays_as_it_was(&self, pulse: &Pulse, announcement: &Announcement<&[u8]>) -> bool {
         let Announcement { instance, ttl, tcp_port, source, .. } = *announcement;
         let here = |known: &PeerAddress| {
             known.address == source && known.state == AddressState::Confirmed && known.rtt.is_some()
@@ -266,8 +230,9 @@ impl Entry {
             !body.lists_all_addresses() || self.peer.addresses.iter().all(|known| ips.contains(&known.address.ip()))
         };
         self.peer.online
+            && pulse.standing() == Some(Standing::of(self.peer.trust))
             && !matches!(self.peer.trust, Trust::Blocked | Trust::Revoked)
-            && (self.instance, self.ttl, self.peer.tcp_port) == (Some(instance), ttl, tcp_port)
+            && (self.instance, pulse.ttl, self.peer.tcp_port) == (Some(instance), ttl, tcp_port)
             && self.peer.addresses.iter().any(here)
             && BodyView::read(announcement.body).is_ok_and(|body| {
                 body.is(&self.peer.profile) && listed(&body) && body.words() == Some(announcement.body)

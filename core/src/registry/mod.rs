@@ -10,6 +10,7 @@ mod entries;
 mod entry;
 mod keys;
 mod peer;
+mod pulse;
 mod table;
 mod trust;
 mod warnings;
@@ -28,15 +29,16 @@ use crate::outbox::Outbox;
 use crate::random::Seed;
 use crate::record::{PeerRecord, Record};
 use crate::succession::{Claims, Rotation};
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, UnixTime};
 use crate::timers::Timers;
 use crate::wire::beacon::{Body, Says};
 use crate::wire::probe::Answer;
 
 pub(crate) use destinations::Destination;
-use entry::{Candidate, Entry, Liveness};
+use entry::{Candidate, Entry};
 use keys::Keys;
 pub use peer::{AddressState, History, Peer, PeerAddress, PeerWarning, Source, Trust};
+use pulse::{Liveness, Pulse};
 use table::Table;
 
 /// How long a candidate is remembered, and an address that did not answer provokes no second introduction.
@@ -117,6 +119,17 @@ pub(crate) enum Standing {
     Blocked,
 }
 
+impl Standing {
+    /// That of a peer that is trusted so far.
+    fn of(trust: Trust) -> Self {
+        match trust {
+            Trust::Seen => Self::Seen,
+            Trust::Pinned | Trust::Verified => Self::Pinned,
+            Trust::Blocked | Trust::Revoked => Self::Blocked,
+        }
+    }
+}
+
 /// All peers and candidates, and what there is to say when they change.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -176,6 +189,11 @@ impl Registry {
         self.table.entry(id).map(|entry| &entry.peer)
     }
 
+    /// When the peer was heard last.
+    pub(crate) fn last_seen(&self, id: &PeerId) -> Option<UnixTime> {
+        self.table.pulse(id).map(|pulse| pulse.last_seen)
+    }
+
     /// How many nodes are there, as far as we know, ourselves not counted. Candidates cost their maker nothing, so they count
     /// only up to the number of those who have proved themselves and a few more.
     pub(crate) fn crowd(&self) -> usize {
@@ -185,8 +203,8 @@ impl Registry {
 
     /// Whether an answer of this epoch is from the node as it is now, and not as it was before a restart.
     pub(crate) fn is_current(&self, id: &PeerId, epoch: u64) -> bool {
-        let entry = self.table.entry(id).map(|entry| entry.epoch);
-        let known = entry.or_else(|| self.table.candidate(id).map(|candidate| candidate.last().0));
+        let peer = self.table.pulse(id).map(|pulse| pulse.epoch);
+        let known = peer.or_else(|| self.table.candidate(id).map(|candidate| candidate.last().0));
         known.is_some_and(|known| epoch >= known)
     }
 
@@ -196,34 +214,30 @@ impl Registry {
     }
 
     pub(crate) fn standing(&self, id: &PeerId) -> Standing {
-        self.standing_as(id, self.table.entry(id))
+        self.standing_as(id, self.table.pulse(id))
     }
 
     /// How an id stands with us, and whether a frame of it with this epoch and sequence number is news.
     pub(crate) fn weigh(&self, id: &PeerId, epoch: u64, sequence: u32) -> (Standing, bool) {
-        let entry = self.table.entry(id);
-        (self.standing_as(id, entry), self.is_news_beside(id, entry, epoch, sequence))
+        let pulse = self.table.pulse(id);
+        (self.standing_as(id, pulse), self.is_news_beside(id, pulse, epoch, sequence))
     }
 
-    fn standing_as(&self, id: &PeerId, entry: Option<&Entry>) -> Standing {
-        match entry.map(|entry| entry.peer.trust) {
-            None if self.keys.has_revocation(id) => Standing::Blocked,
-            None => Standing::Unknown,
-            Some(Trust::Seen) => Standing::Seen,
-            Some(Trust::Pinned | Trust::Verified) => Standing::Pinned,
-            Some(Trust::Blocked | Trust::Revoked) => Standing::Blocked,
-        }
+    fn standing_as(&self, id: &PeerId, pulse: Option<&Pulse>) -> Standing {
+        let Some(pulse) = pulse else {
+            return if self.keys.has_revocation(id) { Standing::Blocked } else { Standing::Unknown };
+        };
+        let trust = || self.table.entry(id).map(|entry| entry.peer.trust);
+        pulse.standing().unwrap_or_else(|| trust().map_or(Standing::Unknown, Standing::of))
     }
 
     /// Whether a frame of this epoch and sequence number is newer than all that counted so far.
     fn is_news(&self, id: &PeerId, epoch: u64, sequence: u32) -> bool {
-        self.is_news_beside(id, self.table.entry(id), epoch, sequence)
+        self.is_news_beside(id, self.table.pulse(id), epoch, sequence)
     }
 
-    fn is_news_beside(&self, id: &PeerId, entry: Option<&Entry>, epoch: u64, sequence: u32) -> bool {
-        let last = entry
-            .map(|entry| (entry.epoch, entry.sequence))
-            .or_else(|| self.table.candidate(id).map(|candidate| candidate.last()));
+    fn is_news_beside(&self, id: &PeerId, pulse: Option<&Pulse>, epoch: u64, sequence: u32) -> bool {
+        let last = pulse.map(Pulse::last).or_else(|| self.table.candidate(id).map(|candidate| candidate.last()));
         last.is_none_or(|last| (epoch, sequence) > last)
     }
 
@@ -277,25 +291,26 @@ impl Registry {
     fn heard_peer<B: Says>(&mut self, announcement: &Announcement<B>, now: Now, out: &mut Outbox) -> Option<Reaction> {
         let id = announcement.id;
         let few = self.crowd() < FEW;
-        let entry = self.table.entry_mut(&id)?;
-        entry.epoch = announcement.epoch;
-        entry.sequence = announcement.sequence;
+        let (pulse, entry) = self.table.peer_mut(&id)?;
+        pulse.epoch = announcement.epoch;
+        pulse.sequence = announcement.sequence;
         if !entry.peer.online {
             let known = entry.peer.has_proved_at(announcement.source);
             entry.pending = Some(Box::new(announcement.keep()));
             return Some(Reaction { prove: true, tell: true, answer: false, known });
         }
         let restarted = entry.instance != Some(announcement.instance);
-        let outdated = few && entry.is_outdated(now.at);
-        entry.ttl = announcement.ttl;
+        let outdated = few && entry.is_outdated(pulse.ttl, now.at);
+        pulse.ttl = announcement.ttl;
+        pulse.last_seen = now.wall;
         entry.peer.tcp_port = announcement.tcp_port;
-        entry.peer.last_seen = now.wall;
-        entry.restart(announcement.instance, out);
+        entry.restart(pulse, announcement.instance, out);
         let gone = entry.prune(&announcement.body);
         let old_name = entry.describe(&announcement.body, out);
         let known = entry.peer.has_proved_at(announcement.source);
         let (confirmed, dropped) = entry.heard_at(announcement.source, announcement.interface, out);
-        let (tell, answer) = entry.hail(announcement.answer_me, few, now.at);
+        let asks = announcement.answer_me;
+        let (tell, answer) = if asks { entry.hail(pulse.knows_us, few, now.at) } else { (false, false) };
         if !outdated {
             self.table.keep_alive(&id, now.at);
         }
@@ -325,10 +340,10 @@ impl Registry {
             return false;
         }
         self.table.remove_candidate(id);
-        if let Some(entry) = self.table.entry_mut(id) {
-            entry.epoch = epoch;
-            entry.sequence = sequence;
-            entry.peer.last_seen = now.wall;
+        if let Some((pulse, _)) = self.table.peer_mut(id) {
+            pulse.epoch = epoch;
+            pulse.sequence = sequence;
+            pulse.last_seen = now.wall;
             self.offline(id, OfflineReason::Goodbye, out);
         }
         true
@@ -338,8 +353,11 @@ impl Registry {
     ///
     /// Unproven, so it only saves us from telling it again.
     pub(crate) fn asked_by(&mut self, sender: &PeerId, source: SocketAddr) {
-        if let Some(entry) = self.table.entry_as_it_was(sender) {
-            entry.knows_us |= entry.peer.addresses.iter().any(|known| known.address == source);
+        if self.table.pulse(sender).is_some_and(|pulse| pulse.knows_us) {
+            return;
+        }
+        if let Some((pulse, entry)) = self.table.as_it_was(sender) {
+            pulse.knows_us = entry.peer.addresses.iter().any(|known| known.address == source);
         } else if let Some(candidate) = self.table.candidate_mut(sender) {
             candidate.knows_us |= candidate.announcement.source == source;
         }
@@ -355,13 +373,13 @@ impl Registry {
             return;
         }
         self.apply_pending(&id, out);
-        let Some(entry) = self.table.entry_mut(&id) else { return };
-        if answer.epoch > entry.epoch {
-            entry.epoch = answer.epoch;
-            entry.sequence = answer.sequence;
+        let Some((pulse, entry)) = self.table.peer_mut(&id) else { return };
+        if answer.epoch > pulse.epoch {
+            pulse.epoch = answer.epoch;
+            pulse.sequence = answer.sequence;
         }
-        entry.restart(answer.instance, out);
-        entry.peer.last_seen = now.wall;
+        entry.restart(pulse, answer.instance, out);
+        pulse.last_seen = now.wall;
         entry.proved = Some(now.at);
         let arrived = !entry.peer.online;
         let (news, dropped) = entry.proved_at(proof);
@@ -385,11 +403,11 @@ impl Registry {
 
     /// What an offline peer announced counts from the moment it has proved that it is there.
     fn apply_pending(&mut self, id: &PeerId, out: &mut Outbox) {
-        let Some(entry) = self.table.entry_mut(id) else { return };
+        let Some((pulse, entry)) = self.table.peer_mut(id) else { return };
         let Some(announcement) = entry.pending.take() else { return };
-        entry.ttl = announcement.ttl;
+        pulse.ttl = announcement.ttl;
         entry.peer.tcp_port = announcement.tcp_port;
-        entry.restart(announcement.instance, out);
+        entry.restart(pulse, announcement.instance, out);
         let gone = entry.prune(&announcement.body);
         let old_name = entry.describe(&announcement.body, out);
         let (_, dropped) = entry.heard_at(announcement.source, announcement.interface, out);
@@ -404,9 +422,9 @@ impl Registry {
     /// Makes a peer of the candidate, if there is one and there is room.
     fn promote(&mut self, id: &PeerId, address: SocketAddr, now: Now, out: &mut Outbox) -> bool {
         let Some(candidate) = self.table.remove_candidate(id) else { return false };
-        let entry = Entry::new(candidate, now.wall);
+        let (pulse, entry) = candidate.into_peer(now.wall);
         self.make_room(id, Some(address.ip()), None, now, out) && {
-            self.table.insert(entry, Some(address.ip()));
+            self.table.insert(pulse, entry, Some(address.ip()));
             true
         }
     }
@@ -454,14 +472,16 @@ impl Registry {
         if !self.make_room(id, source, spare, now, out) {
             return false;
         }
-        let mut entry = Entry::of(PeerRecord { first_seen: now.wall, last_seen: now.wall, ..PeerRecord::of(*id) });
+        let record = PeerRecord { first_seen: now.wall, last_seen: now.wall, ..PeerRecord::of(*id) };
+        let mut pulse = Pulse::of(&record);
+        let mut entry = Entry::of(record);
         if let Some(candidate) = self.table.remove_candidate(id) {
-            (entry.epoch, entry.sequence) = candidate.last();
-            entry.knows_us = candidate.knows_us;
+            (pulse.epoch, pulse.sequence) = candidate.last();
+            pulse.knows_us = candidate.knows_us;
             entry.peer.profile.name = candidate.announcement.body.profile.name.clone();
             entry.pending = Some(Box::new(candidate.announcement));
         }
-        self.table.insert(entry, source);
+        self.table.insert(pulse, entry, source);
         true
     }
 
@@ -508,10 +528,12 @@ impl Registry {
         let spread = CALL_PAUSE.saturating_mul(u32::try_from(self.table.online()).unwrap_or(u32::MAX));
         while let Some(id) = self.table.pop_due(now.at) {
             self.table.remove_candidate(&id);
-            let Some(entry) = self.table.entry_mut(&id).filter(|entry| entry.peer.online) else { continue };
-            match entry.liveness {
+            let Some((pulse, entry)) = self.table.peer_mut(&id).filter(|(_, entry)| entry.peer.online) else {
+                continue;
+            };
+            match pulse.liveness {
                 Liveness::Heard => {
-                    entry.liveness = Liveness::LastCall;
+                    pulse.liveness = Liveness::LastCall;
                     calls.extend(entry.peer.addresses.iter().map(|known| Call {
                         id,
                         address: known.address,
@@ -534,8 +556,8 @@ impl Registry {
 
     fn persist(&mut self, id: &PeerId, out: &mut Outbox) {
         self.unsaved.clear(*id);
-        if let Some(entry) = self.table.entry(id).filter(|_| self.own.is_some()) {
-            out.persist(Record::Peer(entry.record()));
+        if let (Some(pulse), Some(entry), Some(_)) = (self.table.pulse(id), self.table.entry(id), self.own) {
+            out.persist(Record::Peer(entry.record(pulse)));
         }
     }
 

@@ -10,15 +10,12 @@ use crate::time::UnixTime;
 use crate::wire::profile::Profile;
 
 /// A peer: a key that proved to be at some address, once or now.
-// What every datagram of a peer needs comes first and lies together: where there are thousands, each line of memory that is
-// looked at costs as much as a hundred instructions.
+///
+/// When it was last heard changes with every datagram of it, and is to be had from [`Engine::last_seen`](crate::Engine::last_seen).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[repr(C)]
 pub struct Peer {
     /// Its public key.
     pub id: PeerId,
-    /// When it was last heard.
-    pub last_seen: UnixTime,
     /// How far it is trusted.
     pub trust: Trust,
     /// Whether it is there now.

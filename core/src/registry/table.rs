@@ -6,9 +6,12 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use super::PeerRecord;
+#[cfg(test)]
+use super::Standing;
 use super::entries::Entries;
-use super::entry::{Candidate, Entry, Liveness};
+use super::entry::{Candidate, Entry};
 use super::peer::AddressState;
+use super::pulse::{Liveness, Pulse};
 use crate::config::Limits;
 use crate::hasher::Hasher;
 use crate::identity::PeerId;
@@ -58,16 +61,21 @@ impl Table {
 
     pub(super) fn restore(&mut self, record: PeerRecord) {
         if self.entries.len() < self.limits.peers && !self.entries.contains(&record.id) {
+            let pulse = Pulse::of(&record);
             let mut entry = Entry::of(record);
             let id = entry.peer.id;
             entry.peer.alias.take_if(|alias| self.by_alias.contains_key(alias));
-            self.entries.insert(entry);
+            self.entries.insert(pulse, entry);
             self.index(&id);
         }
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+        self.entries.iter().map(|(_, entry)| entry)
+    }
+
+    pub(super) fn pulse(&self, id: &PeerId) -> Option<&Pulse> {
+        self.entries.pulse(id)
     }
 
     pub(super) fn entry(&self, id: &PeerId) -> Option<&Entry> {
@@ -76,14 +84,17 @@ impl Table {
 
     /// The entry, for changes that no index depends on.
     pub(super) fn entry_mut(&mut self, id: &PeerId) -> Option<&mut Entry> {
-        let entry = self.entries.get_mut(id)?;
-        entry.said = None;
-        Some(entry)
+        self.peer_mut(id).map(|(_, entry)| entry)
     }
 
-    /// The entry, for what changes nothing that the peer says of itself, nor where it proved to be.
-    pub(super) fn entry_as_it_was(&mut self, id: &PeerId) -> Option<&mut Entry> {
+    /// The pulse and the entry, for changes that no index depends on.
+    pub(super) fn peer_mut(&mut self, id: &PeerId) -> Option<(&mut Pulse, &mut Entry)> {
         self.entries.get_mut(id)
+    }
+
+    /// The same, for what changes nothing that the peer says of itself, nor where it proved to be.
+    pub(super) fn as_it_was(&mut self, id: &PeerId) -> Option<(&mut Pulse, &mut Entry)> {
+        self.entries.as_it_was(id)
     }
 
     pub(super) fn online(&self) -> usize {
@@ -95,9 +106,9 @@ impl Table {
     }
 
     /// Changes a peer in any way but whether it is online, where it is and against which source it counts.
-    pub(super) fn update<T>(&mut self, id: &PeerId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+    pub(super) fn update<T>(&mut self, id: &PeerId, change: impl FnOnce(&mut Pulse, &mut Entry) -> T) -> Option<T> {
         self.unindex(id);
-        let result = self.entry_mut(id).map(change);
+        let result = self.peer_mut(id).map(|(pulse, entry)| change(pulse, entry));
         self.index(id);
         result
     }
@@ -121,9 +132,9 @@ impl Table {
         Ok(Some(oldest))
     }
 
-    pub(super) fn insert(&mut self, entry: Entry, source: Option<IpAddr>) {
+    pub(super) fn insert(&mut self, pulse: Pulse, entry: Entry, source: Option<IpAddr>) {
         let id = entry.peer.id;
-        self.entries.insert(entry);
+        self.entries.insert(pulse, entry);
         if let Some(source) = source {
             self.settle(&id, source);
         }
@@ -132,7 +143,7 @@ impl Table {
 
     /// The peer counts against this source from now on, unless it counts against one already.
     pub(super) fn settle(&mut self, id: &PeerId, source: IpAddr) {
-        if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.source.is_none()) {
+        if let Some(entry) = self.entry_mut(id).filter(|entry| entry.source.is_none()) {
             entry.source = Some(source);
             count(&mut self.per_source, source);
         }
@@ -140,14 +151,14 @@ impl Table {
 
     /// Queues a peer that may be evicted.
     fn park(&mut self, id: &PeerId) {
-        if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.is_expendable()) {
-            entry.parked = Some(entry.peer.last_seen);
-            self.expendable.insert((entry.peer.last_seen, *id));
+        if let Some((pulse, entry)) = self.entries.get_mut(id).filter(|(_, entry)| entry.is_expendable()) {
+            entry.parked = Some(pulse.last_seen);
+            self.expendable.insert((pulse.last_seen, *id));
         }
     }
 
     fn unpark(&mut self, id: &PeerId) {
-        if let Some(since) = self.entries.get_mut(id).and_then(|entry| entry.parked.take()) {
+        if let Some(since) = self.entry_mut(id).and_then(|entry| entry.parked.take()) {
             self.expendable.remove(&(since, *id));
         }
     }
@@ -234,7 +245,7 @@ impl Table {
 
     /// The peer is there: it is online and its time runs anew.
     pub(super) fn arrive(&mut self, id: &PeerId, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(id)
+        if let Some(entry) = self.entry_mut(id)
             && !entry.peer.online
         {
             entry.peer.online = true;
@@ -246,31 +257,36 @@ impl Table {
 
     /// The peer was heard: its time runs anew.
     pub(super) fn keep_alive(&mut self, id: &PeerId, now: Instant) {
-        let Some(entry) = self.entries.get_mut(id) else { return };
-        entry.liveness = Liveness::Heard;
-        entry.expires = now + entry.ttl;
-        // To move a deadline touches memory all over the heap. One that is too early is moved when it comes, and as long as the
-        // peer is heard regularly it never does.
-        let soon = now + entry.ttl / 2;
-        if !(soon..=entry.expires).contains(&entry.due) {
-            entry.due = entry.expires;
-            self.deadlines.set_at(&mut entry.place, *id, entry.due);
+        let Some((pulse, _)) = self.peer_mut(id) else { return };
+        pulse.liveness = Liveness::Heard;
+        pulse.expires = now + pulse.ttl;
+        // A deadline that is too early is moved when it comes: once in its time, however often the peer is heard.
+        if pulse.due == Instant::ZERO || pulse.due > pulse.expires {
+            self.put_off(id);
+        }
+    }
+
+    /// The peer's deadline is when its time is over.
+    fn put_off(&mut self, id: &PeerId) {
+        if let Some((pulse, _)) = self.entries.as_it_was(id) {
+            pulse.due = pulse.expires;
+            self.deadlines.set_at(&mut pulse.place, *id, pulse.due);
         }
     }
 
     /// The peer may be gone: it is asked at once, whether or not it is being asked already.
     pub(super) fn doubt(&mut self, id: &PeerId, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.liveness = Liveness::Heard;
+        if let Some((pulse, _)) = self.peer_mut(id) {
+            pulse.liveness = Liveness::Heard;
         }
         self.expire_at(id, now);
     }
 
     /// The peer's time is over then.
     pub(super) fn expire_at(&mut self, id: &PeerId, at: Instant) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            (entry.expires, entry.due) = (at, at);
-            self.deadlines.set_at(&mut entry.place, *id, at);
+        if let Some((pulse, _)) = self.peer_mut(id) {
+            pulse.expires = at;
+            self.put_off(id);
         }
     }
 
@@ -290,10 +306,10 @@ impl Table {
             return false;
         }
         self.deadlines.clear(*id);
-        let Some(entry) = self.entry_mut(id) else { return false };
-        entry.due = Instant::ZERO;
+        let Some((pulse, entry)) = self.peer_mut(id) else { return false };
+        pulse.due = Instant::ZERO;
+        pulse.knows_us = false;
         entry.peer.online = false;
-        entry.knows_us = false;
         for known in &mut entry.peer.addresses {
             known.state = AddressState::Heard;
         }
@@ -342,13 +358,12 @@ impl Table {
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<PeerId> {
         loop {
             let id = self.deadlines.pop_due(now)?;
-            let Some(entry) = self.entries.get_mut(&id) else { return Some(id) };
-            entry.due = Instant::ZERO;
-            if entry.expires <= now {
+            let Some((pulse, _)) = self.entries.as_it_was(&id) else { return Some(id) };
+            pulse.due = Instant::ZERO;
+            if pulse.expires <= now {
                 return Some(id);
             }
-            entry.due = entry.expires;
-            self.deadlines.set_at(&mut entry.place, id, entry.due);
+            self.put_off(&id);
         }
     }
 
@@ -359,31 +374,30 @@ impl Table {
             let entry = self.entries.get(id).expect("an address is a peer's");
             assert!(entry.peer.addresses.iter().any(|known| known.address == *address), "{address} is nobody's");
         }
-        for entry in self.entries.iter() {
+        for (pulse, entry) in self.entries.iter() {
+            assert!(pulse.standing().is_none_or(|standing| standing == Standing::of(entry.peer.trust)), "{entry:?}");
             assert_eq!(entry.parked.is_some(), entry.is_expendable(), "{entry:?}");
             assert!(entry.parked.is_none_or(|since| self.expendable.contains(&(since, entry.peer.id))));
             let due = self.deadlines.get(entry.peer.id).unwrap_or_default();
-            assert_eq!((due, due != Instant::ZERO), (entry.due, entry.peer.online), "{entry:?}");
-            assert!(!entry.peer.online || due <= entry.expires, "{entry:?}");
+            assert_eq!((due, due != Instant::ZERO), (pulse.due, entry.peer.online), "{entry:?}");
+            assert!(!entry.peer.online || due <= pulse.expires, "{entry:?}");
         }
-        assert_eq!(self.expendable.len(), self.entries.iter().filter(|entry| entry.parked.is_some()).count());
+        assert_eq!(self.expendable.len(), self.entries().filter(|entry| entry.parked.is_some()).count());
         let aliases: BTreeMap<_, _> =
-            self.entries.iter().filter_map(|entry| Some((entry.peer.alias.clone()?, entry.peer.id))).collect();
+            self.entries().filter_map(|entry| Some((entry.peer.alias.clone()?, entry.peer.id))).collect();
         assert_eq!(aliases, self.by_alias);
-        assert_eq!(aliases.len(), self.entries.iter().filter(|entry| entry.peer.alias.is_some()).count());
+        assert_eq!(aliases.len(), self.entries().filter(|entry| entry.peer.alias.is_some()).count());
         let sums = |of: fn(&Entry) -> Option<IpAddr>| {
             let mut sums = BTreeMap::new();
-            self.entries.iter().filter_map(of).for_each(|source| count(&mut sums, source));
+            self.entries().filter_map(of).for_each(|source| count(&mut sums, source));
             sums
         };
         assert_eq!(sums(|entry| entry.source), self.per_source);
         assert_eq!(sums(|entry| entry.pinned_from), self.inbound_pins);
         assert!(self.entries.len() <= self.limits.peers);
-        let names: BTreeSet<_> =
-            self.entries.iter().map(|entry| (entry.peer.profile.name.clone(), entry.peer.id)).collect();
+        let names: BTreeSet<_> = self.entries().map(|entry| (entry.peer.profile.name.clone(), entry.peer.id)).collect();
         assert_eq!(names, self.by_name);
-        let online: BTreeSet<_> =
-            self.entries.iter().filter(|entry| entry.peer.online).map(|entry| entry.peer.id).collect();
+        let online: BTreeSet<_> = self.entries().filter(|entry| entry.peer.online).map(|entry| entry.peer.id).collect();
         assert_eq!(online, self.online);
     }
 }

@@ -48,16 +48,17 @@ impl Registry {
             return;
         }
         let pin = asked_for || self.table.has_room_for_pin(remote.ip());
-        let Some(entry) = self.table.entry_mut(id) else { return };
+        let Some((pulse, entry)) = self.table.peer_mut(id) else { return };
         let trust = match entry.peer.trust {
             Trust::Blocked | Trust::Revoked => return,
             // Whose trust was taken back is not trusted again for the mere asking.
             Trust::Seen if pin && (asked_for || !entry.peer.lost_its_trust()) => Trust::Pinned,
             trust @ (Trust::Seen | Trust::Pinned | Trust::Verified) => trust,
         };
+        pulse.last_seen = now.wall;
         entry.shook_hands(remote, asked_for, now);
         let newly = trust != entry.peer.trust;
-        self.table.update(id, |entry| match (asked_for, newly) {
+        self.table.update(id, |_, entry| match (asked_for, newly) {
             (true, _) => entry.pinned_from = None,
             (false, true) => entry.pinned_from = Some(remote.ip()),
             (false, false) => {}
@@ -76,11 +77,11 @@ impl Registry {
 
     /// So many messages were exchanged with it, for its record.
     pub(crate) fn talked(&mut self, id: &PeerId, sent: u32, received: u32, now: Now, _out: &mut Outbox) {
-        let Some(entry) = self.table.entry_mut(id) else { return };
+        let Some((pulse, entry)) = self.table.peer_mut(id) else { return };
         let history = &mut entry.peer.history;
         history.messages_sent = history.messages_sent.saturating_add(sent.into());
         history.messages_received = history.messages_received.saturating_add(received.into());
-        entry.peer.last_seen = now.wall;
+        pulse.last_seen = now.wall;
         self.save_later(id, now);
     }
 
@@ -117,7 +118,7 @@ impl Registry {
         if self.table.entry(id).is_none() && !self.adopt(id, None, None, now, out) {
             return Err(CommandError::TooManyPeers);
         }
-        self.table.update(id, |entry| match change {
+        self.table.update(id, |_, entry| match change {
             // Whoever trusts it now does so by his own judgement.
             TrustChange::Pin | TrustChange::Verify | TrustChange::Block => {
                 entry.pinned_from = None;
@@ -157,7 +158,7 @@ impl Registry {
                 return Err(CommandError::AliasTaken(other));
             }
         }
-        self.table.update(id, |entry| entry.peer.alias = alias);
+        self.table.update(id, |_, entry| entry.peer.alias = alias);
         self.persist(id, out);
         out.event(Event::PeerChanged { id: *id, change: PeerChange::Alias });
         Ok(())
@@ -166,11 +167,11 @@ impl Registry {
     /// What the peer says of itself inside a session: the CBOR body of an announce (a card).
     pub(crate) fn introduced(&mut self, id: &PeerId, card: &[u8], now: Now, out: &mut Outbox) {
         let Ok(body) = BodyView::read(card) else { return };
-        let Some(entry) = self.table.entry_mut(id) else { return };
+        let Some((pulse, entry)) = self.table.peer_mut(id) else { return };
         if matches!(entry.peer.trust, Trust::Blocked | Trust::Revoked) {
             return;
         }
-        entry.peer.last_seen = now.wall;
+        pulse.last_seen = now.wall;
         if let Some(old_name) = entry.describe(&body, out) {
             self.table.rename(id, &old_name);
             self.warn_of_same_name(id, now, out);
@@ -190,7 +191,7 @@ impl Registry {
     /// Trusts the peer so far from now on; of one that is blocked or whose key ended nothing counts, wherever it is.
     pub(super) fn set_trust(&mut self, id: &PeerId, to: Trust, out: &mut Outbox) {
         let Some(from) = self.trust(id).filter(|from| *from != to) else { return };
-        self.table.update(id, |entry| entry.peer.trust = to);
+        self.table.update(id, |_, entry| entry.peer.trust = to);
         match to {
             Trust::Blocked | Trust::Revoked => {
                 self.table.remove_candidate(id);
@@ -217,7 +218,6 @@ impl Entry {
             history.addresses.insert(0, address);
             history.addresses.truncate(MAX_USED_ADDRESSES);
         }
-        self.peer.last_seen = now.wall;
     }
 }
 

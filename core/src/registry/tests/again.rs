@@ -40,9 +40,9 @@ fn what_is_said_again_counts_and_nothing_else_does() {
     for other in differing {
         assert_eq!(heard_again(&mut registry, &other), None, "{other:?}");
     }
-    assert_eq!(registry.peer(&BOB).unwrap().last_seen, at(2).wall);
+    assert_eq!(registry.last_seen(&BOB), Some(at(2).wall));
     assert_eq!(heard_again(&mut registry, &said), Some(Reaction { known: true, ..Reaction::default() }));
-    assert_eq!(registry.peer(&BOB).unwrap().last_seen, at(9).wall);
+    assert_eq!(registry.last_seen(&BOB), Some(at(9).wall));
     assert!(registry.fire(at(8 + 145), &mut out).is_empty(), "its time runs anew");
     assert_eq!(heard_again(&mut registry, &said), None, "that was heard");
     let asks = Announcement { sequence: 4, epoch: 1, answer_me: true, ..said };

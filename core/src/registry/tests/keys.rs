@@ -163,7 +163,7 @@ fn a_rotation_hands_trust_alias_history_and_age_on_to_the_new_key() {
     world.hears(3, &chain(&[2, 3]), &[]);
     let new = world.peer(3).clone();
     assert_eq!((new.trust, new.alias.as_deref(), new.profile.name.as_str()), (Trust::Verified, Some("nas"), "n2"));
-    assert_eq!((new.first_seen, new.last_seen), (UnixTime::from_millis(2), at(6).wall));
+    assert_eq!((new.first_seen, world.registry.last_seen(&id(3))), (UnixTime::from_millis(2), Some(at(6).wall)));
     let history = History {
         handshakes: 1,
         failed_handshakes: 1,

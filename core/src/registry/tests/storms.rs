@@ -285,9 +285,10 @@ fn what_is_said_again_needs_no_reading() {
                 storm.happens(happening);
             }
             let shown = |storm: &Storm| {
-                let entries: Vec<_> =
-                    storm.registry.table.entries().map(|entry| (entry.peer.clone(), entry.ttl)).collect();
-                (entries, storm.registry.poll_timeout(), storm.done.clone())
+                let table = &storm.registry.table;
+                let pulse = |id| table.pulse(id).map(|it| (it.last(), it.last_seen, it.ttl, it.expires, it.knows_us));
+                let peers: Vec<_> = storm.registry.peers().map(|peer| (peer.clone(), pulse(&peer.id))).collect();
+                (peers, storm.registry.poll_timeout(), storm.done.clone())
             };
             assert_eq!(shown(&listener), shown(&reader));
             reader.done.clear();
