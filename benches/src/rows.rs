@@ -80,7 +80,8 @@ pub struct Row {
     pub unit: Unit,
     /// The least and the most of any round, where there was more than one.
     pub spread: Option<[f64; 2]>,
-    /// The value to that of the reference, measured in the same run; the reference itself has 1. None where there is none.
+    /// The value to that of the reference, measured in the same run; the reference itself has 1. None where there is none. Of figures
+    /// that were measured in turns, the median of what the rounds have for a ratio.
     pub ratio: Option<f64>,
     /// What is to be reached; usually nothing is.
     pub bounds: Vec<Bound>,
@@ -93,6 +94,7 @@ pub struct Row {
 pub struct Figure {
     who: String,
     samples: Vec<f64>,
+    in_turns: bool,
     note: String,
     bounds: Vec<(Of, f64)>,
 }
@@ -106,15 +108,21 @@ impl Row {
 }
 
 impl Figure {
-    /// What was measured, one value a round, in any order.
+    /// What was measured, one value a round.
     ///
     /// # Panics
     /// When there is none.
     pub fn new(who: impl Into<String>, samples: impl IntoIterator<Item = f64>) -> Self {
-        let mut samples: Vec<f64> = samples.into_iter().collect();
+        let samples: Vec<f64> = samples.into_iter().collect();
         assert!(!samples.is_empty(), "a figure is measured at least once");
-        samples.sort_by(f64::total_cmp);
-        Self { who: who.into(), samples, note: String::new(), bounds: Vec::new() }
+        Self { who: who.into(), samples, in_turns: false, note: String::new(), bounds: Vec::new() }
+    }
+
+    /// Whose samples are in the order of the rounds, each measured next to the reference's: the pace of the machine, if it changes
+    /// from round to round, is no part of the ratio.
+    #[must_use]
+    pub fn in_turns(self) -> Self {
+        Self { in_turns: true, ..self }
     }
 
     /// With what one has to know to judge it.
@@ -140,17 +148,31 @@ impl Figure {
     /// The median.
     #[must_use]
     pub fn median(&self) -> f64 {
-        self.samples[self.samples.len() / 2]
+        median(self.samples.clone())
     }
+
+    fn ratio_to(&self, reference: &Self) -> Option<f64> {
+        if self.in_turns && reference.in_turns && self.samples.len() == reference.samples.len() {
+            return Some(median(
+                self.samples.iter().zip(&reference.samples).map(|(ours, theirs)| ours / theirs).collect(),
+            ));
+        }
+        Some(reference.median()).filter(|theirs| *theirs > 0.0).map(|theirs| self.median() / theirs)
+    }
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
 }
 
 /// Rows of figures of one kind. The first is the reference of the others, if there are others.
 #[must_use]
 pub fn compared(group: &'static str, what: &str, unit: Unit, figures: Vec<Figure>) -> Vec<Row> {
-    let reference = (figures.len() > 1).then(|| figures[0].median()).filter(|reference| *reference > 0.0);
+    let reference = (figures.len() > 1).then(|| figures[0].clone());
     let row = |figure: Figure| {
         let value = figure.median();
-        let ratio = reference.map(|reference| value / reference);
+        let ratio = reference.as_ref().and_then(|reference| figure.ratio_to(reference));
         let bound = |&(of, most): &(Of, f64)| {
             let bounded = match of {
                 Of::Value => value,
@@ -159,8 +181,8 @@ pub fn compared(group: &'static str, what: &str, unit: Unit, figures: Vec<Figure
             Some(Bound { of, most, met: bounded <= most })
         };
         let bounds = figure.bounds.iter().filter_map(bound).collect();
-        let (least, most) = (figure.samples[0], figure.samples[figure.samples.len() - 1]);
-        let spread = (figure.samples.len() > 1).then_some([least, most]);
+        let extreme = |of: fn(f64, f64) -> f64| figure.samples.iter().copied().reduce(of).unwrap_or(value);
+        let spread = (figure.samples.len() > 1).then(|| [extreme(f64::min), extreme(f64::max)]);
         Row { group, what: what.to_owned(), who: figure.who, value, unit, spread, ratio, bounds, note: figure.note }
     };
     figures.into_iter().map(row).collect()
@@ -177,6 +199,16 @@ mod tests {
         assert_eq!((rows[0].value, rows[0].spread, rows[0].ratio), (2.0, Some([1.0, 3.0]), Some(1.0)));
         assert_eq!((rows[1].ratio, rows[1].spread), (Some(2.5), None));
         assert_eq!(rows[1].bounds, [Bound { of: Of::Ratio, most: 2.4, met: false }]);
+    }
+
+    #[test]
+    fn what_was_measured_in_turns_is_compared_round_by_round() {
+        // From the third round on the machine is half as fast.
+        let figures = [[2.0, 2.0, 4.0, 4.0, 4.0], [3.0, 3.0, 3.0, 6.0, 6.0]].map(|times| Figure::new("", times));
+        let alone = compared("codec", "read", Unit::Micros, figures.clone().into());
+        assert_eq!(alone[1].ratio, Some(3.0 / 4.0));
+        let in_turns = compared("codec", "read", Unit::Micros, figures.map(Figure::in_turns).into());
+        assert_eq!(in_turns.iter().map(|row| row.ratio).collect::<Vec<_>>(), [Some(1.0), Some(1.5)]);
     }
 
     #[test]

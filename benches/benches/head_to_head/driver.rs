@@ -60,7 +60,7 @@ pub(crate) fn measure(run: &mut Run) {
             }
         }
         let figure = |((name, _), rounds): (&(&str, Start), &Vec<Round>)| {
-            let figure = Figure::new(*name, rounds.iter().map(|round| round.nanos));
+            let figure = Figure::new(*name, rounds.iter().map(|round| round.nanos)).in_turns();
             let (a_second, batch) = (1e9 / figure.median(), median(rounds.iter().map(|round| round.batch)));
             let figure = figure.note(format!("{a_second:.0} a second, {batch:.1} a turn"));
             let Some((_, most)) = MOST.iter().find(|(kind, _)| kind == name) else { return figure };

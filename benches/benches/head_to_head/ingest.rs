@@ -49,7 +49,7 @@ pub(crate) fn measure(run: &mut Run) {
     }
     for (deed, times) in DEEDS.iter().zip(times.chunks(SIZES.len())) {
         let figures = SIZES.into_iter().zip(times).map(|(peers, times)| {
-            let figure = Figure::new(who(peers), times.iter().copied());
+            let figure = Figure::new(who(peers), times.iter().copied()).in_turns();
             if peers == LARGEST { figure.most_ratio(MOST) } else { figure }
         });
         run.add(deed.name, Unit::Micros, figures.collect());

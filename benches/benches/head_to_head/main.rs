@@ -159,7 +159,7 @@ fn measure(options: &Options) -> Report {
     let mut report = machine::report(options.quick);
     let machine = &report.machine;
     println!("{}, {} cores, {}, {}", machine.cpu, machine.cores, machine.os, machine.rustc);
-    println!("median, least … most of the rounds, and the ratio to the first of each kind");
+    println!("median, least … most of the rounds, and the ratio to the first of each kind (the median of the rounds')");
     for Group { name, measure, .. } in GROUPS.iter().filter(|group| options.wants(group.name)) {
         println!("\n{name}");
         let mut run = Run { group: name, quick: options.quick, rows: Vec::new(), left_out: Vec::new() };

@@ -88,7 +88,7 @@ impl Measured {
     /// As a figure in this unit, which has to be one of time.
     pub(crate) fn figure(&self, unit: Unit) -> Figure {
         let factor = factor(unit);
-        (self.decorate)(Figure::new(self.who.as_str(), self.seconds.iter().map(|seconds| seconds * factor)))
+        (self.decorate)(Figure::new(self.who.as_str(), self.seconds.iter().map(|seconds| seconds * factor)).in_turns())
     }
 }
 
@@ -96,7 +96,7 @@ impl Measured {
 pub(crate) fn sum(who: &str, unit: Unit, parts: &[(&Measured, f64)]) -> Figure {
     let rounds = parts.iter().map(|(part, _)| part.seconds.len()).min().unwrap_or_default();
     let total = |round: usize| parts.iter().map(|(part, times)| part.seconds[round] * times).sum::<f64>();
-    Figure::new(who, (0..rounds).map(|round| total(round) * factor(unit)))
+    Figure::new(who, (0..rounds).map(|round| total(round) * factor(unit))).in_turns()
 }
 
 /// So many of the unit are a second.
