@@ -1,7 +1,7 @@
 //! A table of deadlines: one per key, the next one always at hand.
 //!
 //! The deadlines are a heap of four children a node. A key's deadline is moved where it stands, so that moving it allocates
-//! nothing: most deadlines are put off again and again, by whatever shows that they need not be met yet.
+//! nothing: most deadlines are put off again and again, when it shows or when they come, because they need not be met yet.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

@@ -20,8 +20,8 @@ pub(super) struct Entries {
     hasher: Hasher,
 }
 
-/// A peer. Its key, where the rest is and what is read of its pulse with every datagram are one line of memory; what is only
-/// written, which need not be waited for, is the next.
+/// A peer. Its key, where the rest is and what every datagram reads of its pulse are one line of memory; what most only write, which
+/// need not be waited for, is the next.
 #[derive(Debug)]
 #[repr(C, align(128))]
 struct Held {
@@ -58,7 +58,7 @@ impl Entries {
         Some((pulse, entry))
     }
 
-    /// A peer of whom nothing is to change but when it was heard and when that is looked at.
+    /// A peer of whom nothing is to change that it says of itself, nor where it proved to be, nor how far it is trusted.
     pub(super) fn as_it_was(&mut self, id: &PeerId) -> Option<(&mut Pulse, &mut Entry)> {
         let hash = self.hash(id);
         self.held.find_mut(hash, |held| held.id == *id).map(|held| (&mut held.pulse, &mut *held.entry))

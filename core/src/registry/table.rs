@@ -92,7 +92,7 @@ impl Table {
         self.entries.get_mut(id)
     }
 
-    /// The same, for what changes nothing that the peer says of itself, nor where it proved to be.
+    /// The same, for what changes nothing that the peer says of itself, nor where it proved to be, nor how far it is trusted.
     pub(super) fn as_it_was(&mut self, id: &PeerId) -> Option<(&mut Pulse, &mut Entry)> {
         self.entries.as_it_was(id)
     }
