@@ -1,50 +1,9 @@
 //! Landfall beside others, measured in one run: `cargo bench -p landfall-benches` prints a table and writes JSON and a plot.
 //!
 //! `cargo bench -p landfall-benches -- --list` says which groups there are; names of groups measure these alone. Each group is a
-//! file of `benches/head_to_head/`, and says there what it measures and how fairly. What all share is here:
-//!
-//! - [`rows`]: one result type. Every figure is the median of rounds in which all are measured in turns, with the least and the
-//!   most of them, and its ratio to the first of its kind, which is the reference;
-//! - [`report`]: the table and the JSON; [`plot`]: the ratios as an SVG;
-//! - [`rivals`]: others' mDNS codecs.
+//! file of `benches/head_to_head/`, and says there what it measures and how fairly. Others' mDNS codecs are [`rivals`];
+//! `landfall-figures` has what all groups share, and documents the JSON.
 //!
 //! Instructions are held to a budget by `cargo bench -p landfall-budget`, which is built without any of the others.
-//!
-//! # JSON
-//!
-//! One object, in `target/head_to_head.json` unless `--json FILE` says otherwise:
-//!
-//! ```json
-//! {
-//!   "landfall": "0.1.0",
-//!   "commit": "dbcd4f0a1b2c-dirty",
-//!   "date": "2026-11-29T13:00:00Z",
-//!   "quick": false,
-//!   "machine": { "cpu": "AMD EPYC 9V74", "cores": 2, "os": "linux x86_64", "rustc": "rustc 1.95.0 (59807616e 2026-04-14)" },
-//!   "rows": [
-//!     {
-//!       "group": "handshake",
-//!       "what": "a handshake beside the operations in it",
-//!       "who": "landfall",
-//!       "value": 340.2,
-//!       "unit": "µs",
-//!       "spread": [331.0, 402.9],
-//!       "ratio": 1.02,
-//!       "bounds": [{ "of": "ratio", "most": 1.1, "met": true }],
-//!       "note": ""
-//!     }
-//!   ],
-//!   "left_out": [{ "group": "lan", "why": "python-zeroconf is not installed; run cli/tests/interop/install" }]
-//! }
-//! ```
-//!
-//! `commit` is null where it is not known. `unit` is one of ns, µs, ms, bytes, MB, allocations and instructions; less is better in
-//! each. `spread` is null for what is counted and not measured; `ratio` for what is compared with nothing or with zero.
-//! `bounds` is often empty; a bound is one of the `value` in its unit, or of the `ratio`.
 
-pub mod crowd;
-pub mod link;
-pub mod plot;
-pub mod report;
 pub mod rivals;
-pub mod rows;

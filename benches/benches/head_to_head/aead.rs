@@ -18,9 +18,9 @@ use std::hint::black_box;
 
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce};
-use landfall_benches::rows::{Figure, Unit};
 use landfall_core::Secret;
 use landfall_core::session::channel::{Opener, Sealer};
+use landfall_figures::rows::{Figure, Unit};
 
 use crate::Run;
 use crate::measure::{Entry, in_turns};

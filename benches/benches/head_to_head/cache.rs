@@ -12,12 +12,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use landfall_benches::rivals;
-use landfall_benches::rows::{Figure, Unit};
 use landfall_budget::packet;
 use landfall_core::wire::mdns::{MessageWriter, NameBuf, RecordType, Section};
 use landfall_core::{
     Action, BrowseScope, Channel, Command, Config, Datagram, Engine, Event, Input, Instant, Interface, Limits, UnixTime,
 };
+use landfall_figures::rows::{Figure, Unit};
 
 use crate::Run;
 use crate::measure::used;

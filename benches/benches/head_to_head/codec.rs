@@ -9,9 +9,9 @@ use std::hint::black_box;
 use std::rc::Rc;
 
 use landfall_benches::rivals;
-use landfall_benches::rows::{Figure, Unit};
 use landfall_budget::{codec, packet};
 use landfall_core::wire::mdns::MessageWriter;
+use landfall_figures::rows::{Figure, Unit};
 
 use crate::Run;
 use crate::measure::Entry;

@@ -16,11 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant as StdInstant, SystemTime};
 
-use landfall_benches::rows::{Figure, Unit};
 use landfall_core::{
     Action, Channel, Config, Datagram, Engine, Event, Input, Instant, Interface, InterfaceKind, Profile, Selection,
     SoftwareKeyring, UnixTime,
 };
+use landfall_figures::rows::{Figure, Unit};
 use landfall_smol::{NodeOptions, interfaces};
 use rustix::time::{ClockId, clock_gettime};
 

@@ -11,10 +11,10 @@
 use std::time::Duration;
 
 use allocation_counter::AllocationInfo;
-use landfall_benches::crowd::{Crowd, Crypto, Told};
-use landfall_benches::link::{Link, Saying};
-use landfall_benches::rows::{Figure, Unit};
 use landfall_core::Counters;
+use landfall_figures::crowd::{Crowd, Crypto, Told};
+use landfall_figures::link::{Link, Saying};
+use landfall_figures::rows::{Figure, Unit};
 
 use crate::Run;
 use crate::measure::used;

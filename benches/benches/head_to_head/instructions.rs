@@ -1,8 +1,8 @@
 //! The instructions that reading and writing one packet of 30 records takes each codec, counted by Callgrind: the same on every
 //! run and unmoved by what else the machine does. It needs valgrind and gungraun-runner; without either it is left out.
 
-use landfall_benches::rows::{Figure, Unit};
 use landfall_budget::callgrind;
+use landfall_figures::rows::{Figure, Unit};
 
 use crate::Run;
 

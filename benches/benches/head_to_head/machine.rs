@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::{env, fs, thread};
 
-use landfall_benches::report::{Machine, Report};
+use landfall_figures::report::{Machine, Report};
 
 /// A report without figures.
 pub(crate) fn report(quick: bool) -> Report {

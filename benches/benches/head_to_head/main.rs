@@ -6,7 +6,7 @@
 //!
 //! Without a group all are measured. `--quick` takes a tenth of the rounds. The files are `target/head_to_head.json` and
 //! `target/head_to_head.svg` unless said otherwise (Cargo takes relative paths from this package's folder);
-//! [`landfall_benches`] documents what is in them. What a group measures, and how fairly, is said at the head of its file.
+//! [`landfall_figures`] documents what is in them. What a group measures, and how fairly, is said at the head of its file.
 
 mod aead;
 mod cache;
@@ -27,10 +27,10 @@ mod verify;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use landfall_benches::plot;
-use landfall_benches::report::{LeftOut, Report, table};
-use landfall_benches::rows::{Figure, Row, Unit, compared};
 use landfall_budget::callgrind;
+use landfall_figures::plot;
+use landfall_figures::report::{LeftOut, Report, table};
+use landfall_figures::rows::{Figure, Row, Unit, compared};
 use measure::Entry;
 use options::Options;
 

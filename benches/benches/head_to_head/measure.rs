@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use landfall_benches::rows::{Figure, Unit};
+use landfall_figures::rows::{Figure, Unit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// How long one measurement is to take at least, and how many calls it has at most.

@@ -4,10 +4,10 @@
 //! The first of each kind pays for tables that stay; between two sizes of a crowd only what is the peer's or the service's own
 //! is left, with the room that growing tables keep.
 
-use landfall_benches::crowd::{Crowd, Crypto};
-use landfall_benches::rows::{Figure, Unit};
 use landfall_budget::node::{Node, printer};
 use landfall_core::Engine;
+use landfall_figures::crowd::{Crowd, Crypto};
+use landfall_figures::rows::{Figure, Unit};
 
 use crate::Run;
 

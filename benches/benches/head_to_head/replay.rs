@@ -6,8 +6,8 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use landfall_benches::rows::{Figure, Unit};
 use landfall_core::{BrowseScope, Command, Config, Profile, SoftwareKeyring};
+use landfall_figures::rows::{Figure, Unit};
 use landfall_testvectors::capture::datagrams;
 use landfall_testvectors::replay::Replay;
 use landfall_testvectors::trace;

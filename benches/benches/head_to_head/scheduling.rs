@@ -9,8 +9,8 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Duration;
 
-use landfall_benches::crowd::{Crowd, Crypto};
-use landfall_benches::rows::{Figure, Unit};
+use landfall_figures::crowd::{Crowd, Crypto};
+use landfall_figures::rows::{Figure, Unit};
 
 use crate::Run;
 use crate::ingest::who;

@@ -13,10 +13,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use landfall_benches::rows::Unit;
 use landfall_budget::node::{Node, announces};
 use landfall_core::verify;
 use landfall_core::wire::beacon::Beacon;
+use landfall_figures::rows::Unit;
 use landfall_testvectors::forge::Impostor;
 
 use crate::Run;

@@ -14,9 +14,9 @@ mod rivals;
 use std::hint::black_box;
 
 use hkdf::Hkdf;
-use landfall_benches::rows::Unit;
 use landfall_budget::handshake::{Recorded, Sides};
 use landfall_core::{Keyring, Secret, SoftwareKeyring, vectors, verify};
+use landfall_figures::rows::Unit;
 use sha2::{Digest, Sha256};
 
 use crate::Run;

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use landfall_benches::rows::{Figure, Unit};
+use landfall_figures::rows::{Figure, Unit};
 use landfall_testvectors::lab::{Host, Lab, Skip};
 
 use crate::Run;

@@ -2,8 +2,8 @@
 //! A count is exact, so that it is held here, where every change is tested, and not only printed by a benchmark.
 
 use allocation_counter::AllocationInfo;
-use landfall_benches::crowd::{Crowd, Crypto, Told};
-use landfall_benches::link::{Link, Said, Saying};
+use landfall_figures::crowd::{Crowd, Crypto, Told};
+use landfall_figures::link::{Link, Said, Saying};
 
 const CALLS: usize = 500;
 
